@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+#include "base/check.h"
+#include "base/status.h"
+
+namespace penstock {
+
+// A value, or the error that stands in its place. Reading the value of an error ends the process.
+template <typename T>
+class [[nodiscard]] Result {
+ public:
+  Result(T value) : value_(std::move(value)) {}  // NOLINT(google-explicit-constructor): `return value;` is the point
+  Result(Status status) : status_(std::move(status)) {  // NOLINT(google-explicit-constructor): and `return error;`
+    PENSTOCK_CHECK(!status_.ok());
+  }
+  template <typename U>
+    requires(std::is_convertible_v<U &&, T> && !std::is_same_v<std::remove_cvref_t<U>, T> &&
+             !std::is_same_v<std::remove_cvref_t<U>, Status> && !std::is_same_v<std::remove_cvref_t<U>, Result>)
+  Result(U&& value) : value_(std::forward<U>(value)) {}  // NOLINT(google-explicit-constructor)
+
+  bool ok() const { return value_.has_value(); }
+  const Status& status() const { return status_; }
+
+  T& operator*() & { return Checked(); }
+  const T& operator*() const& { return const_cast<Result*>(this)->Checked(); }
+  T&& operator*() && { return std::move(Checked()); }
+  T* operator->() { return &Checked(); }
+  const T* operator->() const { return &const_cast<Result*>(this)->Checked(); }
+
+ private:
+  T& Checked() {
+    PENSTOCK_CHECK(value_.has_value());
+    return *value_;
+  }
+
+  std::optional<T> value_;
+  Status status_;
+};
+
+namespace internal {
+
+inline Status TakeStatus(Status&& status) { return std::move(status); }
+inline Status TakeStatus(const Status& status) { return status; }
+template <typename T>
+Status TakeStatus(const Result<T>& result) {
+  return result.status();
+}
+
+inline void TakeValue(Status&&) {}
+template <typename T>
+T TakeValue(Result<T>&& result) {
+  return *std::move(result);
+}
+
+}  // namespace internal
+}  // namespace penstock
+
+// The value of a Result, or nothing for a Status; on an error the enclosing function returns it.
+//   Table table = PENSTOCK_TRY(Read(uri));
+//   PENSTOCK_TRY(file.Sync());
+#define PENSTOCK_TRY(...)                                                    \
+  __extension__({                                                           \
+    auto penstock_try_ = (__VA_ARGS__);                                     \
+    if (!penstock_try_.ok()) [[unlikely]] {                                 \
+      return ::penstock::internal::TakeStatus(std::move(penstock_try_));    \
+    }                                                                       \
+    ::penstock::internal::TakeValue(std::move(penstock_try_));              \
+  })
