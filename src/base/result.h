@@ -63,11 +63,14 @@ T TakeValue(Result<T>&& result) {
 // The value of a Result, or nothing for a Status; on an error the enclosing function returns it.
 //   Table table = PENSTOCK_TRY(Read(uri));
 //   PENSTOCK_TRY(file.Sync());
-#define PENSTOCK_TRY(...)                                                    \
-  __extension__({                                                           \
-    auto penstock_try_ = (__VA_ARGS__);                                     \
-    if (!penstock_try_.ok()) [[unlikely]] {                                 \
-      return ::penstock::internal::TakeStatus(std::move(penstock_try_));    \
-    }                                                                       \
-    ::penstock::internal::TakeValue(std::move(penstock_try_));              \
+#define PENSTOCK_TRY(...) PENSTOCK_TRY_NAMED_(PENSTOCK_CONCAT_(penstock_try_, __COUNTER__), __VA_ARGS__)
+#define PENSTOCK_CONCAT_(a, b) PENSTOCK_CONCAT_EXPANDED_(a, b)
+#define PENSTOCK_CONCAT_EXPANDED_(a, b) a##b
+#define PENSTOCK_TRY_NAMED_(name, ...)                           \
+  __extension__({                                                \
+    auto name = (__VA_ARGS__);                                   \
+    if (!name.ok()) [[unlikely]] {                               \
+      return ::penstock::internal::TakeStatus(std::move(name));  \
+    }                                                            \
+    ::penstock::internal::TakeValue(std::move(name));            \
   })
