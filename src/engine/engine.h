@@ -12,7 +12,8 @@
 
 namespace penstock::engine {
 
-// The answers to a batch. Reused from call to call, so that a steady state does not allocate.
+// The answers to a batch. Values and probabilities are what the arithmetic gives: infinity or NaN where the original's
+// overflow too. Reused from call to call, so that a steady state does not allocate.
 struct Predictions {
   int64_t rows = 0;
   // Classification: index into Signature::classes, one a row. Empty otherwise.
@@ -33,6 +34,13 @@ class Instance {
   virtual Status Predict(const package::Tensors& input, Predictions& output) = 0;
 };
 
+// What a call costs, measured on rows of zeros when the model was loaded; 0 where they could not be answered. A call of
+// n rows takes about call_ns + n x row_ns.
+struct Cost {
+  double call_ns = 0;
+  double row_ns = 0;
+};
+
 // A loaded engine of a package. Immutable and thread-safe.
 class Model {
  public:
@@ -40,12 +48,13 @@ class Model {
   virtual Result<std::unique_ptr<Instance>> NewInstance() const = 0;
   virtual const package::Signature& signature() const = 0;
   virtual const package::EngineEntry& entry() const = 0;
+  virtual Cost cost() const { return {}; }
 };
 
 struct LoadOptions {
   // Path of libonnxruntime.so.1; empty: PENSTOCK_ONNXRUNTIME, else beside this program or module.
   std::string onnxruntime;
-  int64_t scratch_rows = 256;
+  int64_t scratch_rows = 256;  // rows that the own evaluator works on at a time
 };
 
 // Loads one engine entry of a package: used by parity, which tries each candidate.

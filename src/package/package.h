@@ -48,15 +48,28 @@ struct Manifest {
   std::vector<FileEntry> files;  // every file but the manifest itself, sorted by path
 
   json::Value ToJson() const;
+  // kFailedPrecondition: needs a newer reader. kInvalidArgument: anything else that is not as docs/internals/
+  // package-format.md says. Members it does not know are ignored: what a reader must know raises reader_min.
   static Result<Manifest> FromJson(const json::Value& value);
 };
+
+inline constexpr size_t kManifestBytesMax = size_t{64} << 20;
+inline constexpr size_t kPathBytesMax = 255;
+
+// Refuses (kInvalidArgument) a path that could leave the package's directory or that not every file system takes: an
+// absolute one, an empty, '.' or '..' component, a backslash, a control character, the manifest's own name.
+Status CheckPath(std::string_view path);
+
+// The manifest in the bytes of penstock.json, its own digest checked. kDataLoss where they were changed.
+Result<Manifest> ParseManifest(std::string_view bytes);
 
 // A package being made: files in memory, then written or stored. Value type.
 struct Draft {
   Manifest manifest;  // files are filled in by Seal
   std::vector<std::pair<std::string, std::string>> contents;  // relative path, bytes
 
-  // Fills manifest.files from contents and returns the manifest's bytes, whose SHA-256 is the package's identity.
+  // Sorts contents by path, fills manifest.files from them and returns the manifest's bytes, whose SHA-256 is the
+  // package's identity: the same content gives the same identity. Paths must pass CheckPath and be unique.
   std::string Seal();
 };
 
@@ -64,8 +77,10 @@ struct Draft {
 class Package {
  public:
   // kNotFound: no such directory or manifest. kDataLoss: a file is missing, has another size or digest ("file
-  // 'model.onnx' of package ... was changed: its SHA-256 is ..., the manifest says ...; register or copy it again").
-  // kFailedPrecondition: made by a newer Penstock.
+  // 'model.onnx' of package ... was changed: its SHA-256 is ..., the manifest says ...; register or copy it again"),
+  // the manifest itself was changed (it carries a digest of itself; where the directory is named by a SHA-256, that must
+  // be the manifest's), or a file is a symbolic link. kFailedPrecondition: made by a newer Penstock. Files that the
+  // manifest does not name are left alone. `files` must outlive the package.
   static Result<Package> Open(const os::FileSystem& files, const std::filesystem::path& directory);
 
   const Manifest& manifest() const { return manifest_; }
