@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "serve/snapshot.h"
+
+namespace penstock::serve {
+
+// Below this predicted cost a request is answered on its loop: a hand-over to another thread costs more than it saves.
+inline constexpr double kInlineNsMax = 100'000;
+// Bodies up to this size are decoded on the loop (about 50 us of parsing).
+inline constexpr size_t kInlineBodyBytesMax = 64 * 1024;
+inline constexpr int64_t kQueueRequestsMax = 1024;
+
+struct ExecutorOptions {
+  int threads = 1;
+  int64_t queue_requests_max = kQueueRequestsMax;
+};
+
+// Threads for requests that would hold up a loop. Thread-safe. Destruction runs what is queued, then joins.
+class Executor {
+ public:
+  explicit Executor(const ExecutorOptions& options);
+  ~Executor();
+
+  // Queues a job; false when queue_requests_max are waiting: answer 503. A job must not throw.
+  bool Submit(std::function<void()> job);
+
+  int64_t queued() const;
+  const ExecutorOptions& options() const { return options_; }
+
+ private:
+  void Run();
+
+  ExecutorOptions options_;
+  mutable std::mutex mutex_;
+  std::condition_variable ready_;
+  std::deque<std::function<void()>> jobs_;
+  bool is_ending_ = false;
+  std::vector<std::jthread> threads_;
+};
+
+}  // namespace penstock::serve

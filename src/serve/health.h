@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <mutex>
+#include <string>
+
+#include "base/status.h"
+
+namespace penstock::serve {
+
+// What /health says of the process. Thread-safe.
+class Health {
+ public:
+  // Ready once routes are published, until draining starts.
+  void SetServing() { is_serving_.store(true, std::memory_order_release); }
+  void SetDraining() { is_draining_.store(true, std::memory_order_release); }
+  bool is_ready() const { return is_serving_.load(std::memory_order_acquire) && !is_draining(); }
+  bool is_draining() const { return is_draining_.load(std::memory_order_acquire); }
+  // One sentence: why it is not ready; empty when it is.
+  std::string Reason() const;
+
+  // What the route source says of itself: kind ("pinned"), where from, and its last error (OK when there is none).
+  void SetRouteSource(std::string kind, std::string location, Status state);
+  struct RouteSource {
+    std::string kind;
+    std::string location;
+    Status state;
+  };
+  RouteSource route_source() const;
+
+ private:
+  std::atomic<bool> is_serving_ = false;
+  std::atomic<bool> is_draining_ = false;
+  mutable std::mutex mutex_;
+  RouteSource source_;
+};
+
+}  // namespace penstock::serve

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "engine/engine.h"
+#include "json/value.h"
+#include "observe/metrics.h"
+#include "package/package.h"
+#include "package/tensors.h"
+#include "serve/model_metrics.h"
+
+namespace penstock::serve {
+
+// What one thread needs to answer with one snapshot: buffers, and the engine's way in. Not thread-safe.
+struct Workspace {
+  std::unique_ptr<engine::Instance> instance;
+  package::Tensors input;
+  engine::Predictions output;
+  // The order in which the last record named its columns: the decoder tries it first. A permutation of the columns.
+  std::vector<int> column_order;
+};
+
+// What a call is expected to cost, measured when the version was loaded.
+struct EngineCost {
+  double call_ns = 0;
+  double row_ns = 0;
+  double Predict(int64_t rows) const { return call_ns + row_ns * static_cast<double>(rows); }
+};
+
+// The name and number under which a package is served; a package knows neither.
+struct ModelId {
+  std::string name;
+  int64_t version = 0;
+};
+
+struct SnapshotOptions {
+  engine::LoadOptions engine;
+  // Answer beyond the limits up to which the package was checked (--beyond-limits answer); what the original itself
+  // refuses is refused all the same.
+  bool answers_beyond_limits = false;
+};
+
+// A loaded model version. Immutable but for its idle workspaces and its metric cells; thread-safe. Lives while a loop
+// or a request in flight holds it.
+class Snapshot {
+ public:
+  // Loads the engine, measures it, and prepares the text that every answer repeats. metrics must outlive the snapshot.
+  static Result<std::shared_ptr<const Snapshot>> Load(const package::Package& package, ModelId id,
+                                                      const SnapshotOptions& options, const Clock& clock,
+                                                      observe::Metrics& metrics);
+  // The same around a model that is loaded already: tests use it with a model of their own.
+  static Result<std::shared_ptr<const Snapshot>> Make(std::unique_ptr<engine::Model> model, ModelId id,
+                                                      std::string digest, const SnapshotOptions& options,
+                                                      const Clock& clock, observe::Metrics& metrics);
+
+  const std::string& name() const { return id_.name; }
+  int64_t version() const { return id_.version; }
+  const std::string& digest() const { return digest_; }
+  int64_t loaded_at_us() const { return loaded_at_us_; }
+  const package::Signature& signature() const { return signature_; }
+  const package::EngineEntry& engine_entry() const { return model_->entry(); }
+  const std::string& engine_reason() const { return engine_reason_; }
+  // parity.json's summary; null where the package has none.
+  const json::Value& parity() const { return parity_; }
+  const EngineCost& cost() const { return cost_; }
+  const ModelMetrics& metrics() const { return metrics_; }
+
+  // Index into signature().inputs, or -1.
+  int FindColumn(std::string_view name) const;
+  const std::vector<std::string>& column_names() const { return column_names_; }
+
+  // "Penstock-Model: churn\r\nPenstock-Version: 3\r\n".
+  const std::string& header_lines() const { return header_lines_; }
+  // `{"model":"churn","version":3,"id":"`: how every answer starts.
+  const std::string& answer_prefix() const { return answer_prefix_; }
+  // The classes as JSON text, in their order.
+  const std::vector<std::string>& class_texts() const { return class_texts_; }
+
+  // An idle workspace, or a new one.
+  Result<std::unique_ptr<Workspace>> TakeWorkspace() const;
+  // Keeps it for the next taker; frees it when kIdleWorkspacesMax are kept.
+  void ReturnWorkspace(std::unique_ptr<Workspace> workspace) const;
+
+ private:
+  Snapshot(std::unique_ptr<engine::Model> model, ModelId id, std::string digest, const SnapshotOptions& options,
+           const Clock& clock, observe::Metrics& metrics);
+  void PrepareTexts();
+  Status Measure(const Clock& clock);
+
+  std::unique_ptr<engine::Model> model_;
+  ModelId id_;
+  std::string digest_;
+  int64_t loaded_at_us_;
+  package::Signature signature_;  // the model's, with its limits lifted where the options say so
+  std::string engine_reason_;
+  json::Value parity_;
+  EngineCost cost_;
+  ModelMetrics metrics_;
+  std::vector<std::string> column_names_;
+  std::unordered_map<std::string_view, int> columns_;
+  std::string header_lines_;
+  std::string answer_prefix_;
+  std::vector<std::string> class_texts_;
+
+  mutable std::mutex idle_mutex_;
+  mutable std::vector<std::unique_ptr<Workspace>> idle_;
+};
+
+inline constexpr size_t kIdleWorkspacesMax = 64;
+
+// The JSON text of each class label.
+std::vector<std::string> ClassTexts(const package::Classes& classes);
+
+}  // namespace penstock::serve
