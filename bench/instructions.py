@@ -1,0 +1,98 @@
+"""Count the server's user instructions per request with callgrind, and hold them against a budget.
+
+Instructions repeat where seconds do not: the same binary and requests give the same count on a busy machine. Two runs that
+differ only in the number of requests are subtracted, so that start-up and shutdown drop out.
+
+    python bench/instructions.py            print the count of each engine
+    python bench/instructions.py --check    fail when a count exceeds bench/instructions.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression
+
+import penstock
+
+BUDGET_FILE = Path(__file__).parent / "instructions.json"
+ENGINES = ("own", "onnxruntime")
+REQUESTS_FEW, REQUESTS_MANY = 200, 1200
+
+
+def register(home: Path, engine: str) -> penstock.ModelVersion:
+    """Register the digits model for one engine."""
+    X, y = load_digits(return_X_y=True)
+    model = LogisticRegression(max_iter=200).fit(X / 16, y)
+    return penstock.register(model, X / 16, y, name=f"digits-{engine}", engine=engine, home=home)
+
+
+def total_instructions(version: penstock.ModelVersion, requests: int, scratch: Path) -> int:
+    """Serve ``requests`` single-row requests under callgrind and return all instructions of the process."""
+    out = scratch / f"callgrind.{requests}"
+    server = subprocess.Popen(
+        ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}", "--quiet"]
+        + [str(penstock.binary_dir() / "penstock-server"), str(version.path)]
+        + ["--as", f"{version.name}@{version.version}", "--port", "0", "--admin-port", "0"]
+        + ["--loops", "1", "--announce", "json"],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert server.stdout is not None
+        where = urlsplit(json.loads(server.stdout.readline())["url"])
+        body = json.dumps({"features": [[round(i / 64, 4) for i in range(64)]]})
+        connection = http.client.HTTPConnection(where.hostname or "", where.port, timeout=60)
+        for _ in range(requests):
+            connection.request("POST", "/predict", body, {"Content-Type": "application/json"})
+            response = connection.getresponse()
+            answer = response.read()
+            assert response.status == 200, answer
+        connection.close()
+    finally:
+        server.send_signal(signal.SIGTERM)
+        server.wait(timeout=120)
+    found = re.search(r"^(?:summary|totals): (\d+)", out.read_text(), re.MULTILINE)
+    assert found is not None, f"{out} has no total"
+    return int(found.group(1))
+
+
+def instructions_per_request(engine: str) -> int:
+    """Return the instructions that one more request costs."""
+    with tempfile.TemporaryDirectory() as folder:
+        scratch = Path(folder)
+        version = register(scratch, engine)
+        few = total_instructions(version, REQUESTS_FEW, scratch)
+        many = total_instructions(version, REQUESTS_MANY, scratch)
+    return (many - few) // (REQUESTS_MANY - REQUESTS_FEW)
+
+
+def main() -> int:
+    """Print the counts; with ``--check`` return 1 when one exceeds its budget."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="compare with bench/instructions.json")
+    check = parser.parse_args().check
+    budget = json.loads(BUDGET_FILE.read_text()) if check else {}
+    failed = 0
+    for engine in ENGINES:
+        count = instructions_per_request(engine)
+        limit = budget.get(engine)
+        over = limit is not None and count > limit
+        failed += over
+        verdict = "" if limit is None else f"  budget {limit:,}  {'OVER' if over else 'ok'}"
+        print(f"{engine:12} {count:>8,} instructions a request{verdict}", flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
