@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/command_line.h"
+
+#include <CLI/CLI.hpp>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/names.h"
+#include "base/version.h"
+
+namespace penstock::cli {
+namespace {
+
+constexpr const char* kExamples = R"(Examples:
+  penstock register model.joblib --name churn --examples rows.csv --target churned
+  penstock models show churn
+  penstock predict churn --features sample.json
+  penstock serve churn --port 8000)";
+
+// The whole tree; its variables are filled by CLI11.
+class Tree {
+ public:
+  Tree() : app_("Turns a fitted model into a monitored production service.", "penstock") {
+    app_.footer(kExamples);
+    app_.require_subcommand(1);
+    app_.set_version_flag("--version", std::string("penstock ") + kVersion);
+    AddRegister();
+    AddServe();
+    AddPredict();
+    AddModels();
+    AddDoctor();
+    AddReadSqlite();
+  }
+
+  Result<Command> Parse(std::vector<std::string> arguments) {
+    const std::string first = arguments.empty() ? "" : arguments.front();
+    if (arguments.empty()) return Command(PrintText{app_.help()});
+    std::ranges::reverse(arguments);  // CLI11 takes them from the back
+    try {
+      app_.parse(arguments);
+    } catch (const CLI::CallForHelp&) {
+      return Command(PrintText{Asked().help()});
+    } catch (const CLI::CallForAllHelp&) {
+      return Command(PrintText{app_.help("", CLI::AppFormatMode::All)});
+    } catch (const CLI::CallForVersion&) {
+      return Command(PrintText{std::string("penstock ") + kVersion + "\n"});
+    } catch (const CLI::ParseError& error) {
+      return Explain(error, first);
+    }
+    return std::move(command_);
+  }
+
+ private:
+  // The deepest command that was named: the one whose help is meant.
+  const CLI::App& Asked() const {
+    const CLI::App* asked = &app_;
+    while (!asked->get_subcommands().empty()) asked = asked->get_subcommands().front();
+    return *asked;
+  }
+
+  Status Explain(const CLI::ParseError& error, const std::string& first) const {
+    std::vector<std::string> names;
+    for (const CLI::App* command : app_.get_subcommands(nullptr)) {
+      if (!command->get_group().empty()) names.push_back(command->get_name());
+    }
+    const bool is_command = std::ranges::find(names, first) != names.end();
+    if (!is_command && !first.starts_with("-")) {
+      return InvalidArgument("'" + first + "' is not a command; " + QuotedList(names) + " are." +
+                             DidYouMean(first, names));
+    }
+    const std::string path = &Asked() == &app_ ? "penstock" : "penstock " + CommandPath();
+    return InvalidArgument(std::string(error.what()) + "; " + path + " --help tells the usage");
+  }
+
+  std::string CommandPath() const {
+    std::string path;
+    for (const CLI::App* app = &app_; !app->get_subcommands().empty();) {
+      app = app->get_subcommands().front();
+      path += (path.empty() ? "" : " ") + app->get_name();
+    }
+    return path;
+  }
+
+  void AddRegister() {
+    CLI::App* command = app_.add_subcommand("register", "Register a fitted model that joblib saved");
+    command->add_option("MODEL", register_.model, "joblib file; opening it runs its code, so name one you trust")
+        ->required();
+    command->add_option("--name", register_.name, "name of the model")->required();
+    command->add_option("--examples", register_.examples, "CSV file of rows: what parity is checked on")->required();
+    command->add_option("--target", register_.target, "column of the CSV file that is not a feature");
+    command->add_option("--engine", register_.engine, "only this engine: own or onnxruntime")
+        ->check(CLI::IsMember({"own", "onnxruntime"}));
+    command->add_flag("--json", register_.is_json, "print JSON");
+    command->callback([this] { command_ = register_; });
+  }
+
+  void AddServe() {
+    CLI::App* command = app_.add_subcommand("serve", "Serve a version until stopped");
+    command->add_option("VERSION", serve_.version, "name, or name@N")->required();
+    command->add_option("--host", serve_.host, "address to listen on")->capture_default_str();
+    command->add_option("--port", serve_.port, "port of the service")->check(CLI::Range(0, 65535))->capture_default_str();
+    command->add_option("--admin-port", serve_.admin_port, "port of metrics, loopback only")
+        ->check(CLI::Range(0, 65535))
+        ->capture_default_str();
+    command->allow_extras();
+    command->footer("Other flags are passed on: penstock-server --help lists them.");
+    command->callback([this, command] {
+      serve_.server_flags = command->remaining();
+      command_ = serve_;
+    });
+  }
+
+  void AddPredict() {
+    CLI::App* command = app_.add_subcommand("predict", "Answer rows from a file, through the native engine");
+    command->add_option("VERSION", predict_.version, "name, or name@N")->required();
+    command->add_option("--features", predict_.features, "JSON file with the body of a request, or - for standard input")
+        ->required();
+    command->callback([this] { command_ = predict_; });
+  }
+
+  void AddModels() {
+    CLI::App* models = app_.add_subcommand("models", "Look at the registry");
+    models->require_subcommand(1);
+    CLI::App* list = models->add_subcommand("list", "List all models");
+    list->add_flag("--json", list_.is_json, "print JSON");
+    list->callback([this] { command_ = list_; });
+    CLI::App* show = models->add_subcommand("show", "Show a version and its evidence");
+    show->add_option("VERSION", show_.version, "name, or name@N")->required();
+    show->add_flag("--json", show_.is_json, "print JSON");
+    show->callback([this] { command_ = show_; });
+  }
+
+  void AddDoctor() {
+    CLI::App* command = app_.add_subcommand("doctor", "Check the installation and the registry");
+    command->add_flag("--json", doctor_.is_json, "print JSON");
+    command->callback([this] { command_ = doctor_; });
+  }
+
+  void AddReadSqlite() {
+    CLI::App* command = app_.add_subcommand("read-sqlite", "Write a SQLite source to standard output as Arrow IPC");
+    command->group("");
+    command->add_option("URI", read_sqlite_.uri, "sqlite:///path#table")->required();
+    command->callback([this] { command_ = read_sqlite_; });
+  }
+
+  CLI::App app_;
+  Command command_;
+  RegisterArguments register_;
+  ServeCommand serve_;
+  PredictCommand predict_;
+  ListCommand list_;
+  ShowCommand show_;
+  DoctorCommand doctor_;
+  ReadSqliteCommand read_sqlite_;
+};
+
+}  // namespace
+
+Result<Command> ParseCommandLine(const std::vector<std::string>& arguments) { return Tree().Parse(arguments); }
+
+}  // namespace penstock::cli

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/result.h"
+#include "cli/cli.h"
+
+namespace penstock::cli {
+
+// One alternative per command, with what its flags said.
+struct PrintText {
+  std::string text;  // of --help and --version
+};
+struct ServeCommand {
+  std::string version;  // name or name@N
+  std::string host = "127.0.0.1";
+  int64_t port = 8000;
+  int64_t admin_port = 8002;
+  std::vector<std::string> server_flags;  // passed on to penstock-server as they are
+};
+struct PredictCommand {
+  std::string version;
+  std::string features;  // path of a JSON file, or "-" for standard input
+};
+struct ListCommand {
+  bool is_json = false;
+};
+struct ShowCommand {
+  std::string version;
+  bool is_json = false;
+};
+struct DoctorCommand {
+  bool is_json = false;
+};
+// Hidden: the child process in which a SQLite source is read.
+struct ReadSqliteCommand {
+  std::string uri;
+};
+
+using Command = std::variant<PrintText, RegisterArguments, ServeCommand, PredictCommand, ListCommand, ShowCommand,
+                             DoctorCommand, ReadSqliteCommand>;
+
+// kInvalidArgument with one sentence for a line that no command understands.
+Result<Command> ParseCommandLine(const std::vector<std::string>& arguments);
+
+}  // namespace penstock::cli
