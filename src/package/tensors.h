@@ -61,7 +61,8 @@ class Tensors {
   Tensors(Tensors&&) = default;
   Tensors& operator=(Tensors&&) = default;
 
-  // What the rows hold afterwards is unspecified until every column of every row is set.
+  // Rows that are there before and after keep their values: a reader that does not know the number of rows grows as it
+  // goes. What new rows hold is unspecified until every column is set.
   void Resize(int64_t rows);
   int64_t rows() const { return rows_; }
   const Signature& signature() const { return *signature_; }
