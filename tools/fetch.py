@@ -1,8 +1,10 @@
-"""Lay the parts of tools/parts.lock under .deps/, each checked against its digest before it is put in place.
+"""Lay the parts of tools/parts.lock under .deps/, each checked against its digest before it is put
+in place.
 
-A part that is there in the locked version is left alone. A part is complete or absent: it is put together in a scratch
-folder and renamed. No code of a part runs: an sdist's own build system is replaced by a stand-in (`STAND_IN`), because
-pip insists on asking it for metadata, which otherwise takes half a minute and downloads a tool chain.
+A part that is there in the locked version is left alone. A part is complete or absent: it is put
+together in a scratch folder and renamed. No code of a part runs: an sdist's own build system is
+replaced by a stand-in (`STAND_IN`), because pip insists on asking it for metadata, which otherwise
+takes half a minute and downloads a tool chain.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ DEPS = ROOT / ".deps"
 LOCK = ROOT / "tools" / "parts.lock"
 STAMP = ".locked"
 
-STAND_IN = '''
+STAND_IN = """
 import email, pathlib, shutil
 
 def prepare_metadata_for_build_wheel(directory, settings=None):
@@ -35,7 +37,7 @@ def prepare_metadata_for_build_wheel(directory, settings=None):
     target.mkdir()
     shutil.copy("PKG-INFO", target / "METADATA")
     return target.name
-'''
+"""
 BUILD_BACKENDS = ("setuptools/build_meta.py", "mesonpy.py")
 
 
@@ -50,8 +52,9 @@ def expect(path: Path, digest: str, what: str) -> None:
     found = sha256(path)
     if found != digest:
         raise StepError(
-            f"{what} has the sha256 {found}, but tools/parts.lock says {digest}: what was downloaded is not what was "
-            "reviewed; nothing was put in place. Try again; if it stays so, the package index serves another file."
+            f"{what} has the sha256 {found}, but tools/parts.lock says {digest}: it is "
+            "not the file that was reviewed, and nothing was put in place. Try again; if it stays so, "
+            "the package index serves another file."
         )
 
 
@@ -100,7 +103,9 @@ def unpack(archive: Path, target: Path) -> Path:
 
 
 def download_module(part: dict[str, Any], scratch: Path) -> Path:
-    """Download a Go module and return its folder in Go's cache. The locked digests stand in for the checksum database."""
+    """Download a Go module and return its folder in Go's cache. The locked digests stand in for the
+    checksum database.
+    """
     module = f"{part['package']}@{part['version']}"
     (scratch / "go.mod").write_text("module parts\n\ngo 1.19\n")
     settings = {"GO111MODULE": "on", "GOTOOLCHAIN": "local", "GOWORK": "off", "GOFLAGS": "-mod=mod"}
@@ -163,6 +168,10 @@ def fetch_all() -> int:
 
 if __name__ == "__main__":
     try:
-        print(f"{fetch_all()} parts fetched" if os.access(VENV_PYTHON, os.X_OK) else "./dev setup first")
+        print(
+            f"{fetch_all()} parts fetched"
+            if os.access(VENV_PYTHON, os.X_OK)
+            else "./dev setup first"
+        )
     except StepError as error:
         sys.exit(fail(str(error)))

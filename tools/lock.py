@@ -1,9 +1,10 @@
-"""Write tools/requirements/*.lock from *.in: every package, its version and the digest of its archive.
+"""Write tools/requirements/*.lock from *.in: every package, its version and the digest of its
+archive.
 
     .venv/bin/python tools/lock.py [venv|lint|bench ...]
 
-Run it by hand after changing a *.in file, and commit both. `lint` shares .venv with `venv`, so it is resolved under the
-versions that venv.lock holds.
+Run it by hand after changing a *.in file, and commit both. `lint` shares .venv with `venv`, so it
+is resolved under the versions that venv.lock holds.
 """
 
 from __future__ import annotations
@@ -43,7 +44,9 @@ def main(names: list[str]) -> int:
         constraints = ""
         if above:
             locked = (REQUIREMENTS / f"{above}.lock").read_text().splitlines()
-            constraints = "\n".join(line.split(" ")[0] for line in locked if not line.startswith("#"))
+            constraints = "\n".join(
+                line.split(" ")[0] for line in locked if not line.startswith("#")
+            )
         lines = resolve(name, constraints)
         head = f"# Made by tools/lock.py from {name}.in. CPython 3.11, Linux x86-64."
         (REQUIREMENTS / f"{name}.lock").write_text("\n".join([head, *lines]) + "\n")

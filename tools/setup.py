@@ -1,4 +1,6 @@
-"""Install what is missing: Debian packages, the virtual environment, the parts under .deps/. Quick when nothing is."""
+"""Install what is missing: Debian packages, the virtual environment, the parts under .deps/. Quick
+when nothing is.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +19,22 @@ PYTHON = (3, 11)
 REQUIREMENTS = ROOT / "tools" / "requirements"
 BENCH_VENV = BUILD / "bench-venv"
 
-FOR_BUILD = (
-    "g++ cmake ninja-build ccache mold git ca-certificates libsqlite3-dev libssl-dev libfmt-dev libcli11-dev "
-    "libtomlplusplus-dev libgtest-dev libgmock-dev"
-).split()
+FOR_BUILD = [
+    "g++",
+    "cmake",
+    "ninja-build",
+    "ccache",
+    "mold",
+    "git",
+    "ca-certificates",
+    "libsqlite3-dev",
+    "libssl-dev",
+    "libfmt-dev",
+    "libcli11-dev",
+    "libtomlplusplus-dev",
+    "libgtest-dev",
+    "libgmock-dev",
+]
 FOR_PYTHON = ["python3.11-venv", "python3.11-dev"]
 FOR_TEST = ["clang-19", "libclang-rt-19-dev", "valgrind"]
 FOR_BENCH = ["wrk"]
@@ -40,7 +54,9 @@ def base_python() -> Path | None:
     if sys.version_info[:2] == PYTHON and (headers / "Python.h").is_file():
         return ours
     debian = Path("/usr/bin/python3.11")
-    return debian if debian.is_file() and Path("/usr/include/python3.11/Python.h").is_file() else None
+    return (
+        debian if debian.is_file() and Path("/usr/include/python3.11/Python.h").is_file() else None
+    )
 
 
 def wanted_packages(purposes: set[str]) -> list[str]:
@@ -58,7 +74,9 @@ def wanted_packages(purposes: set[str]) -> list[str]:
 def install_packages(purposes: set[str]) -> None:
     """Install the Debian packages that are missing."""
     if shutil.which("dpkg-query") is None:
-        raise StepError("./dev setup installs Debian packages, and this machine has no dpkg: it needs Debian 12.")
+        raise StepError(
+            "./dev setup installs Debian packages, and dpkg is missing here: it needs Debian 12."
+        )
     missing = wanted_packages(purposes)
     if not missing:
         return
@@ -66,8 +84,8 @@ def install_packages(purposes: set[str]) -> None:
     if os.geteuid() != 0:
         if shutil.which("sudo") is None:
             raise StepError(
-                f"{len(missing)} Debian packages are missing and this user may not install them; as root, run: "
-                f"apt-get install {' '.join(missing)}"
+                f"{len(missing)} Debian packages are missing and this user may not install them; "
+                f"as root, run: apt-get install {' '.join(missing)}"
             )
         as_root = ["sudo", "DEBIAN_FRONTEND=noninteractive"]
     apt = [*as_root, "apt-get", "-qq", "-o", "Acquire::Retries=3", "-o", "DPkg::Lock::Timeout=300"]
@@ -82,7 +100,9 @@ def make_venv(folder: Path, locks: list[str]) -> None:
     """Make a virtual environment hold what the locks say; leave it alone when it already does."""
     base = base_python()
     if base is None:
-        raise StepError(f"Python 3.11 with its headers was expected, found {sys.version.split()[0]} without.")
+        raise StepError(
+            f"Python 3.11 with its headers was expected, found {sys.version.split()[0]} without."
+        )
     wanted = {name: digest(REQUIREMENTS / f"{name}.lock", base) for name in locks}
     stamps = {name: folder / f".{name}.locked" for name in locks}
     stale = [n for n in locks if not stamps[n].is_file() or stamps[n].read_text() != wanted[n]]

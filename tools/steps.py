@@ -1,4 +1,6 @@
-"""What every command of ./dev is made of: one line a step, with its time, and a log to read when a step fails."""
+"""What every command of ./dev is made of: one line a step, with its time, and a log to read when a
+step fails.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,9 @@ def step(title: str) -> Iterator[None]:
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return the environment for a tool: ours without the settings of a Python that happens to be active."""
+    """Return the environment for a tool: ours without the settings of a Python that happens to be
+    active.
+    """
     kept = {k: v for k, v in os.environ.items() if k not in ("PYTHONHOME", "PYTHONPATH")}
     return kept | dict(extra or {})
 
@@ -50,7 +54,8 @@ def run(
     cwd: Path = ROOT,
     check: bool = True,
 ) -> tuple[int, str]:
-    """Run a command as one step and return its exit code and what it printed, which also stays in build/log.
+    """Run a command as one step and return its exit code and what it printed, which also stays in
+    build/log.
 
     Raises
     ------
@@ -70,7 +75,9 @@ def run(
 def run_into(
     log: Path, command: Sequence[str | Path], *, env: Mapping[str, str] | None, cwd: Path
 ) -> int:
-    """Run a command with its output in `log` and return its exit code; 127 when there is no such program."""
+    """Run a command with its output in `log` and return its exit code; 127 when there is no such
+    program.
+    """
     with log.open("wb") as out:
         try:
             return subprocess.run(
