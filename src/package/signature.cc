@@ -66,7 +66,23 @@ json::Value InputToJson(const Input& input) {
                                  {"allows_infinity", input.allows_infinity}});
   if (!input.missing_reason.empty()) value.Set("missing_reason", input.missing_reason);
   if (input.abs_max) value.Set("abs_max", BoundToJson(*input.abs_max));
+  if (!input.categories.empty()) {
+    value.Set("categories", json::Array(input.categories.begin(), input.categories.end()));
+    value.Set("categories_reason", input.categories_reason);
+  }
   return value;
+}
+
+Status CategoriesFromJson(const json::Value& value, Input& input) {
+  if (value.Find("categories") == nullptr) return {};
+  if (input.type != Type::kString) return InvalidArgument("'categories' stand only in a column of strings");
+  for (const json::Value& category : PENSTOCK_TRY(value.List("categories"))) {
+    if (!category.if_string()) return InvalidArgument("a category must be a string");
+    input.categories.push_back(*category.if_string());
+  }
+  std::ranges::sort(input.categories);
+  input.categories_reason = PENSTOCK_TRY(value.String("categories_reason"));
+  return {};
 }
 
 Result<Input> InputFromJson(const json::Value& value) {
@@ -77,6 +93,7 @@ Result<Input> InputFromJson(const json::Value& value) {
   input.allows_infinity = PENSTOCK_TRY(value.Bool("allows_infinity"));
   if (value.Find("missing_reason") != nullptr) input.missing_reason = PENSTOCK_TRY(value.String("missing_reason"));
   if (const json::Value* bound = value.Find("abs_max")) input.abs_max = PENSTOCK_TRY(BoundFromJson(*bound));
+  PENSTOCK_TRY(CategoriesFromJson(value, input));
   return input;
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/names.h"
 
 namespace penstock::package {
 namespace {
@@ -61,6 +62,11 @@ std::string ShowText(std::string_view text) {
 
 Status WrongType(const Input& input, std::string_view shown) {
   return InvalidArgument(fmt::format("column '{}' is {}; {} was expected", input.name, shown, ExpectedOf(input.type)));
+}
+
+Status UnknownCategory(const Input& input, std::string_view value) {
+  return InvalidArgument(fmt::format("column '{}' is {}: {}; one of {} was expected", input.name, ShowText(value),
+                                     input.categories_reason, QuotedList(input.categories)));
 }
 
 std::string DefaultReason(const Bound& bound) {
@@ -286,6 +292,8 @@ Status Tensors::SetIntegerSlowly(int64_t row, int column, int64_t value) {
 Status Tensors::SetString(int64_t row, int column, std::string_view value) {
   const Input& input = signature_->inputs[static_cast<size_t>(column)];
   if (input.type != Type::kString) return WrongType(input, ShowText(value));
+  const bool is_limited = !input.categories.empty() && limits_ != Limits::kNone;
+  if (is_limited && !std::ranges::binary_search(input.categories, value)) return UnknownCategory(input, value);
   const Place& place = places_[static_cast<size_t>(column)];
   Tensor& tensor = tensors_[static_cast<size_t>(place.tensor)];
   tensor.strings[static_cast<size_t>(row * tensor.width + place.offset)].assign(value);

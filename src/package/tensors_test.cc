@@ -127,6 +127,22 @@ TEST(Tensors, WhatFloat32CannotHoldIsNotTurnedIntoInfinity) {
             "column 'x' is 1e+39; a number that float32 can hold, up to 3.4e38, was expected");
 }
 
+TEST(Tensors, AStringThatTheOriginalRefusesIsRefused) {
+  const Input region{.name = "region",
+                     .type = Type::kString,
+                     .categories = {"north", "south"},
+                     .categories_reason = "the original refuses what it does not know"};
+  Case test = OneColumn(region, Type::kString);
+  EXPECT_TRUE(test.tensors.SetString(0, 0, "south").ok());
+  EXPECT_EQ(test.tensors.SetString(0, 0, "east").message(),
+            "column 'region' is \"east\": the original refuses what it does not know; one of 'north' and 'south' was "
+            "expected");
+  Case unlimited = OneColumn(region, Type::kString, Limits::kNone);
+  EXPECT_TRUE(unlimited.tensors.SetString(0, 0, "east").ok());
+  const Signature signature{.inputs = {region}};
+  EXPECT_EQ(Signature::FromJson(signature.ToJson())->inputs[0].categories, region.categories);
+}
+
 TEST(Tensors, OtherTypesAreNamed) {
   Case test({{.name = "x"}, {.name = "s", .type = Type::kString}, {.name = "b", .type = Type::kBool}},
             {Type::kFloat64, Type::kString, Type::kString});
