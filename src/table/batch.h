@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "table/arrow.h"
+
+namespace penstock::table {
+
+// The types of a column; Arrow's int64, float64, bool, utf8 and binary. Every column may hold nulls.
+enum class ColumnType { kInt64, kFloat64, kBool, kString, kBinary };
+
+std::string_view ColumnTypeName(ColumnType type);  // "int64", "float64", "bool", "string", "binary"
+
+struct Field {
+  std::string name;
+  ColumnType type = ColumnType::kFloat64;
+
+  friend bool operator==(const Field&, const Field&) = default;
+};
+
+// Owns an Arrow structure: released when it goes, unless it was moved out. Movable; not thread-safe.
+template <typename T>
+class Owned {
+ public:
+  Owned() = default;
+  ~Owned() { Reset(); }
+  Owned(Owned&& other) noexcept : value_(std::exchange(other.value_, T{})) {}
+  Owned& operator=(Owned&& other) noexcept {
+    if (this != &other) {
+      Reset();
+      value_ = std::exchange(other.value_, T{});
+    }
+    return *this;
+  }
+
+  bool empty() const { return value_.release == nullptr; }
+  const T* get() const { return &value_; }
+  T* get() { return &value_; }
+  // Hands the structure over to who must release it; *out is overwritten.
+  void MoveTo(T* out) { *out = std::exchange(value_, T{}); }
+  void Reset() {
+    if (value_.release != nullptr) value_.release(&value_);
+    value_ = T{};
+  }
+
+ private:
+  T value_{};
+};
+
+using OwnedSchema = Owned<ArrowSchema>;
+// A batch: a struct array with one child per column.
+using Batch = Owned<ArrowArray>;
+
+// Rows and bytes of values after which a batch should be finished: large enough to cost nothing a row, small enough
+// that two of them are no burden.
+inline constexpr int64_t kBatchRowsMax = 65'536;
+inline constexpr int64_t kBatchBytesMax = int64_t{64} << 20;
+// Of one string or binary value. Arrow's 32-bit offsets hold a full batch and one such value.
+inline constexpr int64_t kValueBytesMax = int64_t{1} << 30;
+
+// A struct schema of these columns, each nullable. kResourceExhausted when memory is short.
+Result<OwnedSchema> MakeSchema(const std::vector<Field>& fields);
+
+// The columns of a struct schema; kUnimplemented, naming the column, for an Arrow type that ColumnType does not have.
+Result<std::vector<Field>> FieldsOf(const ArrowSchema& schema);
+
+// Makes batches column by column. Append one value to every column, then call EndRow; the builder is ready for the next
+// batch after Finish. Values go to columns of their type; anything else is a programmer's error. Lack of memory is told
+// by Finish. Movable; not thread-safe.
+class BatchBuilder {
+ public:
+  explicit BatchBuilder(std::vector<Field> fields);
+  BatchBuilder(BatchBuilder&&) noexcept;
+  BatchBuilder& operator=(BatchBuilder&&) noexcept;
+  ~BatchBuilder();
+
+  void AppendNull(size_t column);
+  void AppendInt64(size_t column, int64_t value);
+  void AppendFloat64(size_t column, double value);
+  void AppendBool(size_t column, bool value);
+  // For kString and kBinary, at most kValueBytesMax. The caller has checked that a string is UTF-8 (IsUtf8).
+  void AppendBytes(size_t column, std::string_view value);
+  void EndRow();
+
+  const std::vector<Field>& fields() const;
+  int64_t rows() const;
+  // True when the batch has reached kBatchRowsMax or kBatchBytesMax.
+  bool is_full() const;
+
+  // The rows since the last Finish. kResourceExhausted when memory ran out.
+  Result<Batch> Finish();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// Whether bytes are well-formed UTF-8 (Unicode 15, table 3-7): no overlong forms, no surrogates, at most U+10FFFF.
+bool IsUtf8(std::string_view bytes);
+
+}  // namespace penstock::table
