@@ -166,6 +166,12 @@ void Metrics::AddGauge(std::string_view name, std::string_view help, Labels labe
   FindOrAddSeries(FindOrAddFamily(name, help, Kind::kGauge), std::move(labels)).read = std::move(read);
 }
 
+void Metrics::AddCounterReading(std::string_view name, std::string_view help, Labels labels,
+                                std::function<double()> read) {
+  const std::lock_guard lock(mutex_);
+  FindOrAddSeries(FindOrAddFamily(name, help, Kind::kCounter), std::move(labels)).read = std::move(read);
+}
+
 std::string Metrics::Text() const {
   const std::lock_guard lock(mutex_);
   std::string out;
@@ -208,7 +214,7 @@ void Metrics::AppendFamily(std::string& out, const Family& family) {
       continue;
     }
     AppendSeriesName(out, family.name, "", series->labels);
-    if (family.kind == Kind::kCounter) {
+    if (series->counter) {
       AppendInteger(out, series->counter->Sum());
     } else {
       AppendNumber(out, series->read());

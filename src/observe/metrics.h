@@ -85,6 +85,8 @@ class Metrics {
   Histogram& AddHistogram(std::string_view name, std::string_view help, Labels labels, std::vector<double> bounds);
   // A value that is read at each scrape, by the scraping thread: read must be safe there and outlive this object.
   void AddGauge(std::string_view name, std::string_view help, Labels labels, std::function<double()> read);
+  // The same for a number that only grows and is counted elsewhere.
+  void AddCounterReading(std::string_view name, std::string_view help, Labels labels, std::function<double()> read);
 
   // All families in the text format 0.0.4 (prometheus.io/docs/instrumenting/exposition_formats), families in the order
   // in which they were added.

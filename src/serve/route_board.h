@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
-#include <unordered_map>
 #include <vector>
 
 #include "base/result.h"
@@ -14,18 +12,21 @@
 
 namespace penstock::serve {
 
-// One loop's own copy of the routes, with a workspace for each snapshot: answering takes no lock. Read and changed by
-// that loop's thread alone.
+// One loop's own copy of the routes, with a workspace for each snapshot: answering takes no lock. Read and used by that
+// loop's thread alone.
 class LoopView {
  public:
   // Takes a workspace for every snapshot. Called off the loop, so that loading never delays a request.
   static Result<std::unique_ptr<LoopView>> Make(std::shared_ptr<const Routes> routes);
+  // Gives the workspaces back.
   ~LoopView();
+  LoopView(const LoopView&) = delete;
+  LoopView& operator=(const LoopView&) = delete;
 
   const Routes& routes() const { return *routes_; }
-  // The snapshot, to hold while a request of it is in flight. It must be one of routes().
-  std::shared_ptr<const Snapshot> Share(const Snapshot& snapshot) const;
-  Workspace& WorkspaceOf(const Snapshot& snapshot) const;
+  // The snapshot, to hold while a request of it is in flight beyond the loop. It must be one of routes().
+  std::shared_ptr<const Snapshot> Share(const Snapshot& snapshot) const { return EntryOf(snapshot).snapshot; }
+  Workspace& WorkspaceOf(const Snapshot& snapshot) const { return *EntryOf(snapshot).workspace; }
 
  private:
   struct Entry {
@@ -39,38 +40,39 @@ class LoopView {
   std::vector<Entry> entries_;  // few: searched from the front
 };
 
-// Where a loop keeps its view. The board writes it through a task posted to the loop.
+// Where a loop keeps its view. Belongs to the loop's thread, which the board reaches through the loops.
 struct LoopSlot {
+  int loop = 0;                    // 0 to the number of loops - 1
   std::unique_ptr<LoopView> view;  // null until the first Publish
-  uint64_t epoch = 0;
+  uint64_t epoch = 0;              // of the Publish that the view came from
 };
 
-// Gives every loop new routes. Publish may be called from any thread but a loop's own; two calls run one after the other.
+// Gives every loop new routes. Thread-safe; Publish may be called from any thread but a loop's own.
 class RouteBoard {
  public:
-  // Runs a task on the loop's thread; false when the loop has ended.
-  using Post = std::function<bool(std::function<void()>)>;
+  // Runs the task for each loop's slot on that loop's thread, and returns after the last.
+  using RunOnEveryLoop = std::function<void(const std::function<void(LoopSlot&)>&)>;
 
-  // Before the first Publish. slot must live until the loop has ended.
-  void AddLoop(Post post, LoopSlot* slot);
+  explicit RouteBoard(int loops) : loops_(loops) {}
 
-  // Prepares a view for each loop, posts the change to every loop and returns after the last has acknowledged it: from
-  // then on no answer comes from the routes before. An error in preparing changes nothing. kDeadlineExceeded, naming
-  // the count, when loops have not acknowledged within timeout; they change when they come to it.
-  Status Publish(std::shared_ptr<const Routes> routes, std::chrono::milliseconds timeout = std::chrono::seconds(30));
+  // How the loops are reached: called once, before the first Publish.
+  void Attach(RunOnEveryLoop run) { run_ = std::move(run); }
+
+  // Prepares a view for each loop, gives it to the loop on the loop's thread, and returns when the last has taken it:
+  // from then on no answer comes from the routes before, so no client sees new then old. What the loops gave back is
+  // freed here, off the loops. An error in preparing changes nothing. Two calls run one after the other.
+  Status Publish(std::shared_ptr<const Routes> routes);
 
   // What was published last; null before.
   std::shared_ptr<const Routes> current() const;
+  // How many times Publish has changed the routes.
   uint64_t epoch() const;
 
  private:
-  struct Loop {
-    Post post;
-    LoopSlot* slot;
-  };
+  int loops_;
+  RunOnEveryLoop run_;
   std::mutex publish_mutex_;
   mutable std::mutex mutex_;
-  std::vector<Loop> loops_;
   std::shared_ptr<const Routes> current_;
   uint64_t epoch_ = 0;
 };

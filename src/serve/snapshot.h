@@ -6,7 +6,6 @@
 #include <mutex>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "base/clock.h"
@@ -14,6 +13,7 @@
 #include "engine/engine.h"
 #include "json/value.h"
 #include "observe/metrics.h"
+#include "package/features.h"
 #include "package/package.h"
 #include "package/tensors.h"
 #include "serve/model_metrics.h"
@@ -27,13 +27,6 @@ struct Workspace {
   engine::Predictions output;
   // The order in which the last record named its columns: the decoder tries it first. A permutation of the columns.
   std::vector<int> column_order;
-};
-
-// What a call is expected to cost, measured when the version was loaded.
-struct EngineCost {
-  double call_ns = 0;
-  double row_ns = 0;
-  double Predict(int64_t rows) const { return call_ns + row_ns * static_cast<double>(rows); }
 };
 
 // The name and number under which a package is served; a package knows neither.
@@ -53,62 +46,59 @@ struct SnapshotOptions {
 // or a request in flight holds it.
 class Snapshot {
  public:
-  // Loads the engine, measures it, and prepares the text that every answer repeats. metrics must outlive the snapshot.
+  // Loads the engine and prepares the text that every answer repeats. metrics must outlive the snapshot.
   static Result<std::shared_ptr<const Snapshot>> Load(const package::Package& package, ModelId id,
                                                       const SnapshotOptions& options, const Clock& clock,
                                                       observe::Metrics& metrics);
-  // The same around a model that is loaded already: tests use it with a model of their own.
+  // The same around a model that is loaded already, without what only a package knows.
   static Result<std::shared_ptr<const Snapshot>> Make(std::unique_ptr<engine::Model> model, ModelId id,
-                                                      std::string digest, const SnapshotOptions& options,
-                                                      const Clock& clock, observe::Metrics& metrics);
+                                                      const SnapshotOptions& options, const Clock& clock,
+                                                      observe::Metrics& metrics);
 
   const std::string& name() const { return id_.name; }
   int64_t version() const { return id_.version; }
   const std::string& digest() const { return digest_; }
   int64_t loaded_at_us() const { return loaded_at_us_; }
-  const package::Signature& signature() const { return signature_; }
+  const package::Signature& signature() const { return model_->signature(); }
   const package::EngineEntry& engine_entry() const { return model_->entry(); }
   const std::string& engine_reason() const { return engine_reason_; }
-  // parity.json's summary; null where the package has none.
+  // The members of parity.json that are no lists and no objects; null where the package has none.
   const json::Value& parity() const { return parity_; }
-  const EngineCost& cost() const { return cost_; }
+  // What a call of so many rows is expected to take; infinity where loading could not measure it.
+  double PredictedNs(int64_t rows) const;
   const ModelMetrics& metrics() const { return metrics_; }
-
-  // Index into signature().inputs, or -1.
-  int FindColumn(std::string_view name) const;
-  const std::vector<std::string>& column_names() const { return column_names_; }
+  const package::Columns& columns() const { return columns_; }
 
   // "Penstock-Model: churn\r\nPenstock-Version: 3\r\n".
   const std::string& header_lines() const { return header_lines_; }
   // `{"model":"churn","version":3,"id":"`: how every answer starts.
   const std::string& answer_prefix() const { return answer_prefix_; }
+  // The column names as JSON strings, quotes included: a key that has the same bytes is that column.
+  const std::vector<std::string>& column_keys() const { return column_keys_; }
   // The classes as JSON text, in their order.
   const std::vector<std::string>& class_texts() const { return class_texts_; }
 
   // An idle workspace, or a new one.
   Result<std::unique_ptr<Workspace>> TakeWorkspace() const;
-  // Keeps it for the next taker; frees it when kIdleWorkspacesMax are kept.
+  // Keeps it for the next taker; frees it when kIdleWorkspacesMax are kept, or when it grew beyond kIdleRowsMax.
   void ReturnWorkspace(std::unique_ptr<Workspace> workspace) const;
 
  private:
-  Snapshot(std::unique_ptr<engine::Model> model, ModelId id, std::string digest, const SnapshotOptions& options,
-           const Clock& clock, observe::Metrics& metrics);
-  void PrepareTexts();
-  Status Measure(const Clock& clock);
+  Snapshot(std::unique_ptr<engine::Model> model, ModelId id, const SnapshotOptions& options, const Clock& clock,
+           observe::Metrics& metrics);
 
   std::unique_ptr<engine::Model> model_;
   ModelId id_;
   std::string digest_;
+  package::Limits limits_;
   int64_t loaded_at_us_;
-  package::Signature signature_;  // the model's, with its limits lifted where the options say so
   std::string engine_reason_;
   json::Value parity_;
-  EngineCost cost_;
   ModelMetrics metrics_;
-  std::vector<std::string> column_names_;
-  std::unordered_map<std::string_view, int> columns_;
+  package::Columns columns_;
   std::string header_lines_;
   std::string answer_prefix_;
+  std::vector<std::string> column_keys_;
   std::vector<std::string> class_texts_;
 
   mutable std::mutex idle_mutex_;
@@ -116,6 +106,7 @@ class Snapshot {
 };
 
 inline constexpr size_t kIdleWorkspacesMax = 64;
+inline constexpr int64_t kIdleRowsMax = 4096;
 
 // The JSON text of each class label.
 std::vector<std::string> ClassTexts(const package::Classes& classes);

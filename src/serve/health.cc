@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "serve/health.h"
+
+#include <utility>
+
+namespace penstock::serve {
+
+std::string Health::Reason() const {
+  if (is_draining()) return "the server is shutting down; send requests elsewhere";
+  if (!is_serving_.load(std::memory_order_acquire)) return "the model is still being loaded";
+  return {};
+}
+
+void Health::SetRouteSource(std::string kind, std::string location, Status state) {
+  const std::lock_guard lock(mutex_);
+  source_ = {std::move(kind), std::move(location), std::move(state)};
+}
+
+Health::RouteSource Health::route_source() const {
+  const std::lock_guard lock(mutex_);
+  return source_;
+}
+
+}  // namespace penstock::serve
