@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "os/process.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+namespace penstock::os {
+namespace {
+
+// What the child needs, made before fork: nothing may allocate after it.
+struct Plan {
+  std::vector<std::string> words;
+  std::vector<char*> argv;
+  std::vector<std::string> variables;
+  std::vector<char*> envp;
+};
+
+Plan MakePlan(const ProcessOptions& options) {
+  Plan plan;
+  plan.words.push_back(options.program.string());
+  for (const std::string& argument : options.arguments) plan.words.push_back(argument);
+  for (std::string& word : plan.words) plan.argv.push_back(word.data());
+  plan.argv.push_back(nullptr);
+  for (char** variable = environ; *variable != nullptr; ++variable) {
+    const std::string_view text = *variable;
+    const bool is_replaced = std::ranges::any_of(options.environment, [&](const auto& pair) {
+      return text.substr(0, text.find('=')) == pair.first;
+    });
+    if (!is_replaced) plan.variables.emplace_back(text);
+  }
+  for (const auto& [name, value] : options.environment) plan.variables.push_back(name + "=" + value);
+  for (std::string& variable : plan.variables) plan.envp.push_back(variable.data());
+  plan.envp.push_back(nullptr);
+  return plan;
+}
+
+// Runs in the child; only async-signal-safe calls. Reports errno through `failure` and ends.
+[[noreturn]] void Exec(const Plan& plan, const ProcessOptions& options, int out, int err, int failure) {
+  if (options.dies_with_thread) prctl(PR_SET_PDEATHSIG, SIGKILL);
+  signal(SIGPIPE, SIG_DFL);
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, nullptr);
+  const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+  bool is_ready = null >= 0 && dup2(null, STDIN_FILENO) >= 0;
+  is_ready = is_ready && (out < 0 || dup2(out, STDOUT_FILENO) >= 0) && (err < 0 || dup2(err, STDERR_FILENO) >= 0);
+  // Descriptors that others opened without CLOEXEC stay out of the child.
+  if (failure != 3) {
+    dup2(failure, 3);
+    fcntl(3, F_SETFD, FD_CLOEXEC);
+  }
+  syscall(SYS_close_range, 4U, ~0U, 0U);
+  if (is_ready) execve(plan.argv[0], plan.argv.data(), plan.envp.data());
+  const int error = errno;
+  [[maybe_unused]] const ssize_t written = write(3, &error, sizeof(error));
+  _exit(127);
+}
+
+// errno of a failed exec; 0 when the pipe closed because exec succeeded.
+int ReadFailure(const FileDescriptor& pipe) {
+  int error = 0;
+  ssize_t count = 0;
+  do {
+    count = read(pipe.get(), &error, sizeof(error));
+  } while (count < 0 && errno == EINTR);
+  return count == static_cast<ssize_t>(sizeof(error)) ? error : 0;
+}
+
+int ExitCodeOf(int wait_status) {
+  return WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 128 + WTERMSIG(wait_status);
+}
+
+}  // namespace
+
+FileDescriptor& FileDescriptor::operator=(FileDescriptor&& other) noexcept {
+  if (this != &other) {
+    Close();
+    fd_ = other.Release();
+  }
+  return *this;
+}
+
+void FileDescriptor::Close() {
+  if (fd_ >= 0) close(std::exchange(fd_, -1));
+}
+
+Result<Pipe> MakePipe() {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) return FromErrno(errno, "cannot make a pipe");
+  Pipe pipe;
+  pipe.read = FileDescriptor(ends[0]);
+  pipe.write = FileDescriptor(ends[1]);
+  return pipe;
+}
+
+Result<Process> Process::Start(const ProcessOptions& options) {
+  const Plan plan = MakePlan(options);
+  Process process;
+  Pipe failure = PENSTOCK_TRY(MakePipe());
+  Pipe out;
+  Pipe err;
+  if (options.pipe_stdout) out = PENSTOCK_TRY(MakePipe());
+  if (options.pipe_stderr) err = PENSTOCK_TRY(MakePipe());
+
+  // The child must not run the parent's signal handlers.
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  process.pid_ = fork();
+  if (process.pid_ == 0) Exec(plan, options, out.write.get(), err.write.get(), failure.write.get());
+  const int fork_error = errno;
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  if (process.pid_ < 0) return FromErrno(fork_error, "cannot start a process");
+
+  failure.write.Close();
+  if (const int error = ReadFailure(failure.read); error != 0) {
+    PENSTOCK_TRY(process.Wait());
+    return FromErrno(error, fmt::format("cannot run '{}'", options.program.string()));
+  }
+  process.stdout_ = std::move(out.read);
+  process.stderr_ = std::move(err.read);
+  return process;
+}
+
+Process::Process(Process&& other) noexcept
+    : pid_(std::exchange(other.pid_, -1)),
+      exit_code_(other.exit_code_),
+      stdout_(std::move(other.stdout_)),
+      stderr_(std::move(other.stderr_)) {}
+
+Process::~Process() {
+  if (pid_ < 0 || exit_code_) return;
+  Kill(SIGKILL);
+  static_cast<void>(Wait());
+}
+
+void Process::Kill(int signal) {
+  if (pid_ > 0 && !exit_code_) kill(pid_, signal);
+}
+
+Result<int> Process::Wait() {
+  while (!exit_code_) {
+    int status = 0;
+    const pid_t ended = waitpid(pid_, &status, 0);
+    if (ended == pid_) exit_code_ = ExitCodeOf(status);
+    if (ended < 0 && errno != EINTR) return FromErrno(errno, fmt::format("cannot wait for process {}", pid_));
+  }
+  return *exit_code_;
+}
+
+Result<std::optional<int>> Process::WaitFor(std::chrono::milliseconds timeout) {
+  if (exit_code_) return exit_code_;
+  FileDescriptor watched(static_cast<int>(syscall(SYS_pidfd_open, pid_, 0)));
+  if (!watched.is_open()) return FromErrno(errno, fmt::format("cannot watch process {}", pid_));
+  pollfd entry{.fd = watched.get(), .events = POLLIN, .revents = 0};
+  const int ready = poll(&entry, 1, static_cast<int>(timeout.count()));
+  if (ready <= 0) return std::optional<int>();
+  return std::optional<int>(PENSTOCK_TRY(Wait()));
+}
+
+Result<std::string> ReadAll(const FileDescriptor& file, size_t bytes_max) {
+  std::string bytes;
+  char buffer[65536];
+  while (true) {
+    const ssize_t count = read(file.get(), buffer, sizeof(buffer));
+    if (count == 0) return bytes;
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return FromErrno(errno, "cannot read from a pipe");
+    bytes.append(buffer, static_cast<size_t>(count));
+    if (bytes.size() > bytes_max) {
+      return ResourceExhausted(fmt::format("more than {} bytes came through a pipe", bytes_max));
+    }
+  }
+}
+
+}  // namespace penstock::os

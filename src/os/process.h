@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+
+namespace penstock::os {
+
+// An open file descriptor, closed on destruction. Moves, does not copy.
+class FileDescriptor {
+ public:
+  FileDescriptor() = default;
+  explicit FileDescriptor(int fd) : fd_(fd) {}
+  FileDescriptor(FileDescriptor&& other) noexcept : fd_(other.Release()) {}
+  FileDescriptor& operator=(FileDescriptor&& other) noexcept;
+  ~FileDescriptor() { Close(); }
+
+  int get() const { return fd_; }
+  bool is_open() const { return fd_ >= 0; }
+  int Release() { return std::exchange(fd_, -1); }
+  void Close();
+
+ private:
+  int fd_ = -1;
+};
+
+struct Pipe {
+  FileDescriptor read;
+  FileDescriptor write;
+};
+// Both ends close on exec.
+Result<Pipe> MakePipe();
+
+struct ProcessOptions {
+  std::filesystem::path program;
+  std::vector<std::string> arguments;                             // without argv[0]
+  std::vector<std::pair<std::string, std::string>> environment;   // added to this process's
+  bool pipe_stdout = false;
+  bool pipe_stderr = false;
+  // The child is killed (SIGKILL) when the thread that started it ends: only for threads that outlive the child.
+  bool dies_with_thread = false;
+};
+
+// A running child. Destruction kills it and waits. Not for two threads at once, except for Kill.
+class Process {
+ public:
+  // Starts the program with no descriptor of this process but stdin (/dev/null), stdout and stderr. Only
+  // async-signal-safe calls run between fork and exec, so it is safe in a process with threads.
+  static Result<Process> Start(const ProcessOptions& options);
+
+  Process(Process&& other) noexcept;
+  Process& operator=(Process&&) = delete;
+  ~Process();
+
+  pid_t pid() const { return pid_; }
+  FileDescriptor& stdout_pipe() { return stdout_; }
+  FileDescriptor& stderr_pipe() { return stderr_; }
+
+  void Kill(int signal);
+  // The exit code, or 128 + signal; waits until the child has ended.
+  Result<int> Wait();
+  // The same within a time: empty when it still runs.
+  Result<std::optional<int>> WaitFor(std::chrono::milliseconds timeout);
+
+ private:
+  Process() = default;
+
+  pid_t pid_ = -1;
+  std::optional<int> exit_code_;
+  FileDescriptor stdout_;
+  FileDescriptor stderr_;
+};
+
+// All bytes until the other end closes; kResourceExhausted beyond bytes_max.
+Result<std::string> ReadAll(const FileDescriptor& file, size_t bytes_max);
+
+}  // namespace penstock::os
