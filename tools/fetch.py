@@ -52,9 +52,9 @@ def expect(path: Path, digest: str, what: str) -> None:
     found = sha256(path)
     if found != digest:
         raise StepError(
-            f"{what} has the sha256 {found}, but tools/parts.lock says {digest}: it is "
-            "not the file that was reviewed, and nothing was put in place. Try again; if it stays so, "
-            "the package index serves another file."
+            f"{what} has the sha256 {found}, but tools/parts.lock says {digest}: "
+            "it is not the file that was reviewed, and nothing was put in place. Try again; if it "
+            "stays so, the package index serves another file."
         )
 
 

@@ -138,10 +138,33 @@ def faults_of_file(path: Path, row: Row, table: Table) -> list[str]:
     return faults
 
 
+def documented_parts(page: str) -> dict[str, set[str]]:
+    """Return the folders that docs/dependencies.md names for each part of the programs."""
+    section = page.partition("## In the programs")[2].partition("\n## ")[0]
+    rows = [line.strip("| ").split("|") for line in section.splitlines() if line.startswith("| ")]
+    return {row[0].strip(): set(row[4].replace(",", " ").split()) for row in rows[1:]}
+
+
+def faults_of_page(root: Path, table: Table) -> list[str]:
+    """Hold the page of dependencies against PARTS."""
+    page = root / "docs" / "dependencies.md"
+    told = documented_parts(page.read_text()) if page.is_file() else {}
+    wrapped: dict[str, set[str]] = {}
+    for row in table.folders.values():
+        for part in row.parts:
+            wrapped.setdefault(part, set()).add(row.name)
+    return [
+        f"docs/dependencies.md: says that {part} is wrapped by {sorted(told.get(part, ()))},"
+        f" but PARTS in {TABLE} say {sorted(wrapped.get(part, ()))}"
+        for part in sorted(wrapped.keys() | told.keys())
+        if told.get(part, set()) != wrapped.get(part, set())
+    ]
+
+
 def check(root: Path) -> list[str]:
     """Return every fault of the sources under `root`."""
     table = read_table((root / TABLE).read_text())
-    faults = []
+    faults = faults_of_page(root, table)
     for path in sorted((root / "src").glob("*/*")):
         if path.suffix not in (".h", ".cc"):
             continue

@@ -136,11 +136,10 @@ def check_any(name: str, text: str) -> Iterator[str]:
 
 def check_names(names: list[str]) -> Iterator[str]:
     """Check the names of files and folders."""
-    for word, name in sorted(
-        {(Path(part).stem, part) for name in names for part in Path(name).parts}
-    ):
-        if NAMELESS.match(word):
-            yield f"{name}: says nothing of what is in it; name it after the idea"
+    parts = {part for name in names for part in Path(name).parts}
+    for part in sorted(parts):
+        if NAMELESS.match(Path(part).stem):
+            yield f"{part}: says nothing of what is in it; name it after the idea"
     folders = {name.split("/")[1] for name in names if re.match(r"src/\w+/.*\.(cc|h)$", name)}
     for folder in sorted(folders):
         if f"src/{folder}/README.md" not in names:
