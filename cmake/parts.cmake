@@ -25,3 +25,31 @@ target_link_libraries(part_onnxruntime INTERFACE dl)
 add_library(part_tomlplusplus INTERFACE)
 add_library(part_cli11 INTERFACE)
 add_library(part_nanobind INTERFACE)
+
+# The stream half of nanoarrow and the FlatBuffers runtime under it. Its symbols carry a prefix of ours, since another
+# library in a Python process may hold another nanoarrow.
+set(PENSTOCK_NANOARROW ${PENSTOCK_DEPS}/nanoarrow/subprojects/arrow-nanoarrow/src)
+file(GLOB PENSTOCK_FLATCC ${PENSTOCK_DEPS}/nanoarrow/subprojects/flatcc-*)
+set(NANOARROW_VERSION_MAJOR 0)
+set(NANOARROW_VERSION_MINOR 9)
+set(NANOARROW_VERSION_PATCH 0)
+set(NANOARROW_VERSION 0.9.0)
+set(NANOARROW_NAMESPACE_DEFINE "#define NANOARROW_NAMESPACE Penstock")
+configure_file(${PENSTOCK_NANOARROW}/nanoarrow/nanoarrow_config.h.in
+               ${CMAKE_BINARY_DIR}/parts/nanoarrow/nanoarrow_config.h @ONLY)
+add_library(part_nanoarrow STATIC
+  ${PENSTOCK_NANOARROW}/nanoarrow/common/array.c
+  ${PENSTOCK_NANOARROW}/nanoarrow/common/schema.c
+  ${PENSTOCK_NANOARROW}/nanoarrow/common/utils.c
+  ${PENSTOCK_NANOARROW}/nanoarrow/ipc/codecs.c
+  ${PENSTOCK_NANOARROW}/nanoarrow/ipc/decoder.c
+  ${PENSTOCK_NANOARROW}/nanoarrow/ipc/encoder.c
+  ${PENSTOCK_NANOARROW}/nanoarrow/ipc/reader.c
+  ${PENSTOCK_NANOARROW}/nanoarrow/ipc/writer.c
+  ${PENSTOCK_FLATCC}/src/runtime/builder.c
+  ${PENSTOCK_FLATCC}/src/runtime/emitter.c
+  ${PENSTOCK_FLATCC}/src/runtime/refmap.c
+  ${PENSTOCK_FLATCC}/src/runtime/verifier.c)
+set_target_properties(part_nanoarrow PROPERTIES C_STANDARD 11)
+target_include_directories(part_nanoarrow SYSTEM PUBLIC ${CMAKE_BINARY_DIR}/parts ${PENSTOCK_NANOARROW})
+target_include_directories(part_nanoarrow SYSTEM PRIVATE ${PENSTOCK_FLATCC}/include)

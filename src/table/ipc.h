@@ -37,8 +37,8 @@ class IpcWriter {
 using ReadBytes = std::function<Result<size_t>(std::span<uint8_t> into)>;
 
 // Reads a stream. Only the formats that IpcWriter writes need to pass: dictionaries and compression are refused. A
-// malformed or cut-off stream is kDataLoss; an error of `read` comes back as it is. `is_complete` of the source is true
-// once the end that Finish writes was seen.
+// malformed or cut-off stream is kDataLoss, one without the end that Finish writes too; an error of `read` comes back as
+// it is.
 class IpcReader : public BatchSource {
  public:
   explicit IpcReader(ReadBytes read);

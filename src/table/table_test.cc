@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <fstream>
+#include <iterator>
+#include <limits>
+#include <string>
+#include <thread>
+
+#include "table/batch.h"
+#include "table/ipc.h"
+#include "table/stream.h"
+
+namespace penstock::table {
+namespace {
+
+using ::testing::HasSubstr;
+
+const std::vector<Field> kFields = {{"i", ColumnType::kInt64},
+                                    {"f", ColumnType::kFloat64},
+                                    {"b", ColumnType::kBool},
+                                    {"s", ColumnType::kString},
+                                    {"z", ColumnType::kBinary}};
+
+std::string FileBytes(const std::string& name) {
+  std::ifstream file(std::string(PENSTOCK_TESTDATA) + "/" + name, std::ios::binary);
+  EXPECT_TRUE(file.good()) << name;
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+// Gives the bytes a few at a time, as a pipe may.
+ReadBytes From(std::string bytes, size_t at_once = 7) {
+  return [bytes = std::move(bytes), at_once, at = size_t{0}](std::span<uint8_t> into) mutable -> Result<size_t> {
+    const size_t count = std::min({into.size(), at_once, bytes.size() - at});
+    std::copy_n(bytes.begin() + static_cast<ptrdiff_t>(at), count, into.begin());
+    at += count;
+    return count;
+  };
+}
+
+TableStream Stream(std::string bytes) { return TableStream(std::make_unique<IpcReader>(From(std::move(bytes)))); }
+
+template <typename T>
+T ValueAt(const Batch& batch, int64_t column, int64_t row) {
+  return static_cast<const T*>(batch.get()->children[column]->buffers[1])[row];
+}
+
+bool IsNull(const Batch& batch, int64_t column, int64_t row) {
+  const auto* bits = static_cast<const uint8_t*>(batch.get()->children[column]->buffers[0]);
+  return bits != nullptr && (bits[row / 8] >> (row % 8) & 1) == 0;
+}
+
+std::string BytesAt(const Batch& batch, int64_t column, int64_t row) {
+  const ArrowArray& array = *batch.get()->children[column];
+  const auto* offsets = static_cast<const int32_t*>(array.buffers[1]);
+  const auto* bytes = static_cast<const char*>(array.buffers[2]);
+  return {bytes + offsets[row], bytes + offsets[row + 1]};
+}
+
+// The three rows that testdata/pyarrow_26.arrows holds.
+Batch ThreeRows(BatchBuilder& builder) {
+  builder.AppendInt64(0, 1);
+  builder.AppendFloat64(1, 0.5);
+  builder.AppendBool(2, true);
+  builder.AppendBytes(3, "Zürich");
+  builder.AppendBytes(4, std::string_view("\x00\xff", 2));
+  builder.EndRow();
+  for (size_t column = 0; column < 5; ++column) builder.AppendNull(column);
+  builder.EndRow();
+  builder.AppendInt64(0, std::numeric_limits<int64_t>::min());
+  builder.AppendFloat64(1, std::numeric_limits<double>::infinity());
+  builder.AppendBool(2, false);
+  builder.AppendBytes(3, "");
+  builder.AppendBytes(4, "");
+  builder.EndRow();
+  Result<Batch> batch = builder.Finish();
+  EXPECT_TRUE(batch.ok()) << batch.status().ToString();
+  return *std::move(batch);
+}
+
+void ExpectThreeRows(const Batch& batch) {
+  ASSERT_EQ(batch.get()->length, 3);
+  ASSERT_EQ(batch.get()->n_children, 5);
+  for (int64_t column = 0; column < 5; ++column) {
+    EXPECT_FALSE(IsNull(batch, column, 0)) << column;
+    EXPECT_TRUE(IsNull(batch, column, 1)) << column;
+    EXPECT_FALSE(IsNull(batch, column, 2)) << column;
+    EXPECT_EQ(batch.get()->children[column]->null_count, 1) << column;
+  }
+  EXPECT_EQ(ValueAt<int64_t>(batch, 0, 0), 1);
+  EXPECT_EQ(ValueAt<int64_t>(batch, 0, 2), std::numeric_limits<int64_t>::min());
+  EXPECT_EQ(ValueAt<double>(batch, 1, 0), 0.5);
+  EXPECT_EQ(ValueAt<double>(batch, 1, 2), std::numeric_limits<double>::infinity());
+  EXPECT_EQ(ValueAt<uint8_t>(batch, 2, 0) & 0b101, 0b001);
+  EXPECT_EQ(BytesAt(batch, 3, 0), "Zürich");
+  EXPECT_EQ(BytesAt(batch, 3, 2), "");
+  EXPECT_EQ(BytesAt(batch, 4, 0), std::string("\x00\xff", 2));
+}
+
+TEST(BatchBuilder, MakesColumnsWithNulls) {
+  BatchBuilder builder(kFields);
+  ExpectThreeRows(ThreeRows(builder));
+  EXPECT_EQ(builder.rows(), 0);
+  ExpectThreeRows(ThreeRows(builder));  // and is ready for the next
+}
+
+TEST(BatchBuilder, IsFullByRowsOrByBytes) {
+  BatchBuilder rows({{"i", ColumnType::kInt64}});
+  for (int64_t row = 0; row + 1 < kBatchRowsMax; ++row) {
+    rows.AppendInt64(0, row);
+    rows.EndRow();
+  }
+  EXPECT_FALSE(rows.is_full());
+  rows.AppendInt64(0, 0);
+  rows.EndRow();
+  EXPECT_TRUE(rows.is_full());
+
+  BatchBuilder bytes({{"s", ColumnType::kString}});
+  bytes.AppendBytes(0, std::string(static_cast<size_t>(kBatchBytesMax), 'x'));
+  bytes.EndRow();
+  EXPECT_TRUE(bytes.is_full());
+}
+
+TEST(IpcReader, ReadsWhatPyarrowWrote) {
+  TableStream stream = Stream(FileBytes("pyarrow_26.arrows"));
+  EXPECT_EQ(*stream.Fields(), kFields);
+  const Result<Batch> first = stream.Next();
+  ASSERT_TRUE(first.ok()) << first.status().ToString();
+  ExpectThreeRows(*first);
+  EXPECT_EQ(stream.Next()->get()->length, 1);
+  EXPECT_TRUE(stream.Next()->empty());
+}
+
+TEST(IpcReader, NamesTheColumnOfATypeItDoesNotKnow) {
+  TableStream stream = Stream(FileBytes("pyarrow_26_timestamp.arrows"));
+  EXPECT_EQ(stream.Fields().status().message(),
+            "column 'd' has the Arrow format 'tsu:'; int64, float64, bool, utf8 and binary are read");
+}
+
+TEST(IpcReader, RefusesAStreamThatIsCutOffAnywhere) {
+  const std::string whole = FileBytes("pyarrow_26.arrows");
+  for (size_t size = 0; size < whole.size(); ++size) {
+    TableStream stream = Stream(whole.substr(0, size));
+    Result<Batch> batch = stream.Next();
+    while (batch.ok() && !batch->empty()) batch = stream.Next();
+    ASSERT_FALSE(batch.ok()) << "cut off at " << size;
+    EXPECT_EQ(batch.status().code(), Code::kDataLoss) << batch.status().ToString();
+  }
+}
+
+TEST(IpcReader, PassesOnTheErrorOfWhatItReadsFrom) {
+  TableStream stream(std::make_unique<IpcReader>(
+      [](std::span<uint8_t>) -> Result<size_t> { return Unavailable("the pipe is out of order"); }));
+  EXPECT_EQ(stream.Fields().status().message(), "the pipe is out of order");
+}
+
+TEST(IpcWriter, WritesWhatTheReaderReads) {
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  std::jthread writer([descriptor = ends[1]] {
+    Result<IpcWriter> out = IpcWriter::Open(descriptor, kFields);
+    BatchBuilder builder(kFields);
+    EXPECT_TRUE(out->Write(ThreeRows(builder)).ok());
+    EXPECT_TRUE(out->Write(ThreeRows(builder)).ok());
+    EXPECT_TRUE(out->Finish().ok());
+    close(descriptor);
+  });
+  TableStream stream(std::make_unique<IpcReader>([descriptor = ends[0]](std::span<uint8_t> into) -> Result<size_t> {
+    return static_cast<size_t>(read(descriptor, into.data(), into.size()));
+  }));
+  EXPECT_EQ(*stream.Fields(), kFields);
+  ExpectThreeRows(*stream.Next());
+  ExpectThreeRows(*stream.Next());
+  EXPECT_TRUE(stream.Next()->empty());
+  close(ends[0]);
+}
+
+TEST(IpcWriter, TellsThatTheReaderWentAway) {
+  signal(SIGPIPE, SIG_IGN);
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  close(ends[0]);
+  const Result<IpcWriter> writer = IpcWriter::Open(ends[1], kFields);
+  EXPECT_EQ(writer.status().code(), Code::kCancelled);
+  close(ends[1]);
+}
+
+TEST(IpcWriter, TellsThatTheDiskIsFull) {
+  const int descriptor = open("/dev/full", O_WRONLY | O_CLOEXEC);
+  const Result<IpcWriter> writer = IpcWriter::Open(descriptor, kFields);
+  EXPECT_EQ(writer.status().code(), Code::kResourceExhausted);
+  EXPECT_THAT(writer.status().message(), HasSubstr("No space left on device"));
+  close(descriptor);
+}
+
+TEST(TableStream, IsExportedThroughTheCInterface) {
+  TableStream stream = Stream(FileBytes("pyarrow_26.arrows"));
+  const auto outcome = stream.outcome();
+  ArrowArrayStream exported;
+  std::move(stream).Export(&exported);
+
+  OwnedSchema schema;
+  ASSERT_EQ(exported.get_schema(&exported, schema.get()), 0);
+  EXPECT_STREQ(schema.get()->format, "+s");
+  EXPECT_STREQ(schema.get()->children[3]->format, "u");
+  EXPECT_EQ(schema.get()->children[3]->flags & ARROW_FLAG_NULLABLE, ARROW_FLAG_NULLABLE);
+  Batch first;
+  ASSERT_EQ(exported.get_next(&exported, first.get()), 0);
+  exported.release(&exported);
+  EXPECT_EQ(exported.release, nullptr);
+  ExpectThreeRows(first);  // outlives its stream
+  EXPECT_TRUE(outcome->status().ok());
+}
+
+TEST(TableStream, KeepsTheStatusOfAnExportedStreamThatFails) {
+  std::string bytes = FileBytes("pyarrow_26.arrows");
+  TableStream stream = Stream(bytes.substr(0, bytes.size() - 8));
+  const auto outcome = stream.outcome();
+  ArrowArrayStream exported;
+  std::move(stream).Export(&exported);
+  for (int i = 0; i < 2; ++i) {
+    Batch batch;
+    ASSERT_EQ(exported.get_next(&exported, batch.get()), 0);
+  }
+  for (int i = 0; i < 2; ++i) {  // the error stays
+    Batch batch;
+    EXPECT_EQ(exported.get_next(&exported, batch.get()), EIO);
+    EXPECT_STREQ(exported.get_last_error(&exported), "the Arrow stream is cut off or damaged: it has no end");
+  }
+  exported.release(&exported);
+  EXPECT_EQ(outcome->status().code(), Code::kDataLoss);
+}
+
+// Table 3-7 of the Unicode standard.
+TEST(Utf8, KnowsWellFormedSequences) {
+  for (const char* text : {"", "plain ASCII, long enough for a word", "\xC2\x80", "\xDF\xBF", "\xE0\xA0\x80", "\xED\x9F\xBF",
+                           "\xEE\x80\x80", "\xEF\xBF\xBF", "\xF0\x90\x80\x80", "\xF4\x8F\xBF\xBF", "12345678\xC3\xBC"}) {
+    EXPECT_TRUE(IsUtf8(text)) << text;
+  }
+  for (const char* text : {"\x80", "\xC1\xBF", "\xC2", "\xE0\x9F\xBF", "\xED\xA0\x80", "\xEF\xBF", "\xF0\x8F\xBF\xBF",
+                           "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xFF", "1234567\xFC"}) {
+    EXPECT_FALSE(IsUtf8(text)) << text;
+  }
+  EXPECT_TRUE(IsUtf8(std::string_view("a\0b", 3)));
+}
+
+}  // namespace
+}  // namespace penstock::table
