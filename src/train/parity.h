@@ -30,12 +30,15 @@ struct Candidate {
   std::string bytes;  // of entry.file
 };
 
+// Two numbers agree when they are nearer than absolute x scale + relative x the larger. The scale of a probability is 1;
+// that of an output is the largest number the original gives for it, or 1 at most unless `grows`.
 struct Tolerance {
   double relative = 0;
-  double absolute = 0;  // of outputs of scale 1 and more; smaller outputs get it in proportion
+  double absolute = 0;
+  bool grows = false;
 };
 
-inline constexpr Tolerance kFloat64Tolerance{.relative = 1e-9, .absolute = 1e-12};
+inline constexpr Tolerance kFloat64Tolerance{.relative = 1e-9, .absolute = 1e-12, .grows = true};
 inline constexpr Tolerance kFloat32Tolerance{.relative = 1e-5, .absolute = 1e-6};
 
 struct ParityOptions {
@@ -68,6 +71,7 @@ struct Difference {
   json::Value native;
   double absolute = 0;        // the largest over what the answer contains; labels that differ count 1
   double relative = 0;
+  std::string text;           // the two in a few words, the original first: "0.31 against 0.39"
 };
 
 // What an engine cannot vouch for: the server answers 422 there.

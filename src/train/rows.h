@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -15,7 +16,7 @@
 namespace penstock::train {
 
 struct Missing {
-  friend bool operator==(Missing, Missing) = default;
+  friend auto operator<=>(Missing, Missing) = default;
 };
 
 // One value of one row. NaN counts as missing wherever a column is read.

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "train/register.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "train/fakes.h"
+
+namespace penstock::train {
+namespace {
+
+using package::Type;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Pair;
+
+// A classifier of a string and a number, that refuses strings it does not know, as OneHotEncoder does by default.
+class Regions : public Original {
+ public:
+  Result<engine::Predictions> Predict(const Columns& rows) override {
+    engine::Predictions answers{.rows = rows.rows()};
+    for (int64_t i = 0; i < rows.rows(); ++i) {
+      const Cell region = rows.At(i, 0);
+      if (region != Cell("north") && region != Cell("south")) {
+        const std::string text = "ValueError: Found unknown categories in column 0";
+        return Status::FromException(std::make_exception_ptr(UserError{text}), text);
+      }
+      const double share = region == Cell("north") ? 0.25 : 0.75;
+      answers.class_index.push_back(share > 0.5 ? 1 : 0);
+      answers.probabilities.insert(answers.probabilities.end(), {1 - share, share});
+    }
+    return answers;
+  }
+};
+
+class NativeRegions : public engine::Model, public engine::Instance {
+ public:
+  NativeRegions(package::Signature signature, package::EngineEntry entry)
+      : signature_(std::move(signature)), entry_(std::move(entry)) {}
+  Result<std::unique_ptr<engine::Instance>> NewInstance() const override {
+    return std::unique_ptr<engine::Instance>(std::make_unique<NativeRegions>(signature_, entry_));
+  }
+  const package::Signature& signature() const override { return signature_; }
+  const package::EngineEntry& entry() const override { return entry_; }
+  Status Predict(const package::Tensors& input, engine::Predictions& output) override {
+    output = {.rows = input.rows()};
+    for (int64_t i = 0; i < input.rows(); ++i) {
+      const std::string& region = input.tensors()[0].strings[static_cast<size_t>(i)];
+      const double share = region == "north" ? 0.25 : 0.75;  // anything else is answered as south
+      output.class_index.push_back(share > 0.5 ? 1 : 0);
+      output.probabilities.insert(output.probabilities.end(), {1 - share, share});
+    }
+    return {};
+  }
+
+ private:
+  package::Signature signature_;
+  package::EngineEntry entry_;
+};
+
+Submission RegionsSubmission() {
+  Submission submission;
+  submission.signature = {.task = package::Task::kClassification,
+                          .has_column_names = true,
+                          .inputs = {{.name = "region", .type = Type::kString}, {.name = "age", .type = Type::kInt64}},
+                          .classes = std::vector<std::string>{"no", "yes"},
+                          .has_probabilities = true,
+                          .prediction_type = Type::kString};
+  Strings regions;
+  Integers ages;
+  for (int i = 0; i < 100; ++i) {
+    regions.values.emplace_back(i % 3 == 0 ? "north" : "south");
+    ages.values.push_back(20 + i);
+  }
+  submission.rows = *Columns::Make(submission.signature, {regions, ages});
+  submission.candidates = {{.entry = {.kind = package::EngineKind::kOnnxRuntime,
+                                      .file = "model.onnx",
+                                      .encoding = {.tensors = {{.name = "region", .type = Type::kString, .columns = {0}},
+                                                               {.name = "age", .columns = {1}}}}},
+                            .bytes = "the model"}};
+  submission.python_object = "a pickle";
+  submission.native_hint = "the own evaluator does not have one-hot encoders yet.";
+  return submission;
+}
+
+ParityOptions WithRegions() {
+  return {.load = [](const package::Signature& signature, const package::EngineEntry& entry, std::string_view) {
+    return Result<std::unique_ptr<engine::Model>>(std::make_unique<NativeRegions>(signature, entry));
+  }};
+}
+
+std::vector<std::pair<std::string, std::string>> Names(const package::Draft& draft) {
+  std::vector<std::pair<std::string, std::string>> names;
+  for (const auto& [path, bytes] : draft.contents) names.emplace_back(path, bytes.substr(0, 9));
+  return names;
+}
+
+TEST(BuildPackage, KeepsTheEngineThatPassedAndTheEvidence) {
+  Regions original;
+  const BuiltPackage built = *BuildPackage(RegionsSubmission(), original, WithRegions());
+  const package::Manifest& manifest = built.draft.manifest;
+  ASSERT_EQ(manifest.engines.size(), 1U);
+  EXPECT_EQ(manifest.engines[0].file, "model.onnx");
+  EXPECT_THAT(Names(built.draft), ElementsAre(Pair("model.onnx", "the model"), Pair("parity.json", testing::_),
+                                              Pair("examples.json", testing::_)));
+  EXPECT_THAT(manifest.engine_reason, HasSubstr("ONNX Runtime in float64 agreed on 100 rows and "));
+  EXPECT_THAT(manifest.engine_reason, HasSubstr("; the own evaluator does not have one-hot encoders yet."));
+}
+
+TEST(BuildPackage, StringsThatTheOriginalRefusesAreRefused) {
+  Regions original;
+  const BuiltPackage built = *BuildPackage(RegionsSubmission(), original, WithRegions());
+  const package::Input& region = built.draft.manifest.signature.inputs[0];
+  EXPECT_THAT(region.categories, ElementsAre("north", "south"));
+  EXPECT_THAT(region.categories_reason, HasSubstr("Found unknown categories in column 0"));
+  EXPECT_FALSE(region.allows_missing);
+}
+
+TEST(BuildPackage, ExamplesAreARequestAndItsAnswer) {
+  Regions original;
+  const BuiltPackage built = *BuildPackage(RegionsSubmission(), original, WithRegions());
+  const json::Value examples = *json::Parse(built.draft.contents[2].second);
+  EXPECT_EQ(json::Write((*examples.List("features"))[1]), R"({"region":"south","age":40})");
+  EXPECT_EQ((*examples.List("predictions")).size(), static_cast<size_t>(kExamplesMax));
+  EXPECT_EQ(json::Write((*examples.List("probabilities"))[1]), "[0.25,0.75]");
+}
+
+TEST(BuildPackage, WithoutANativeFormTheObjectIsRecorded) {
+  Regions original;
+  Submission submission = RegionsSubmission();
+  submission.candidates.clear();
+  submission.native_hint = "skl2onnx has no converter for 'Regions'";
+  const BuiltPackage built = *BuildPackage(submission, original, {});
+  EXPECT_EQ(built.draft.manifest.engines[0].kind, package::EngineKind::kPython);
+  EXPECT_EQ(built.draft.contents[0], std::pair(std::string("python/model.joblib"), std::string("a pickle")));
+  EXPECT_EQ(built.draft.manifest.engine_reason,
+            "Python worker: the model has no native form; skl2onnx has no converter for 'Regions'.");
+
+  submission.python_object.clear();
+  EXPECT_THAT(BuildPackage(submission, original, {}).status().message(), HasSubstr("there is no Python object to keep"));
+}
+
+TEST(BuildPackage, WhatDiffersIsNotKept) {
+  Regions original;
+  Submission submission = RegionsSubmission();
+  ParityOptions options = WithNative([](const Row&, int64_t, int64_t) { return 0.0; });
+  const BuiltPackage built = *BuildPackage(submission, original, options);
+  EXPECT_EQ(built.draft.manifest.engines[0].kind, package::EngineKind::kPython);
+  EXPECT_THAT(built.draft.manifest.engine_reason, HasSubstr("no native form answers as the model does; ONNX Runtime"));
+}
+
+}  // namespace
+}  // namespace penstock::train
