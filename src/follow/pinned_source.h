@@ -36,6 +36,8 @@ class PinnedSource final : public RouteSource {
   void Stop() override {}
 
  private:
+  Status Publish();
+
   Options options_;
   Parts parts_;
 };

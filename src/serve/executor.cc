@@ -4,7 +4,7 @@
 namespace penstock::serve {
 
 Executor::Executor(const ExecutorOptions& options) : options_(options) {
-  for (int i = 0; i < options_.threads; ++i) threads_.emplace_back([this] { Run(); });
+  for (int i = 0; i < options_.threads; ++i) threads_.emplace_back([this, i] { Run(i); });
 }
 
 Executor::~Executor() {
@@ -16,7 +16,7 @@ Executor::~Executor() {
   threads_.clear();
 }
 
-bool Executor::Submit(std::function<void()> job) {
+bool Executor::Submit(Job job) {
   {
     const std::lock_guard lock(mutex_);
     if (static_cast<int64_t>(jobs_.size()) >= options_.queue_requests_max) return false;
@@ -31,17 +31,24 @@ int64_t Executor::queued() const {
   return static_cast<int64_t>(jobs_.size());
 }
 
-void Executor::Run() {
+int64_t Executor::in_flight() const {
+  const std::lock_guard lock(mutex_);
+  return static_cast<int64_t>(jobs_.size()) + running_;
+}
+
+void Executor::Run(int thread) {
   std::unique_lock lock(mutex_);
   for (;;) {
     ready_.wait(lock, [this] { return is_ending_ || !jobs_.empty(); });
     if (jobs_.empty()) return;
-    std::function<void()> job = std::move(jobs_.front());
+    Job job = std::move(jobs_.front());
     jobs_.pop_front();
+    ++running_;
     lock.unlock();
-    job();
+    job(thread);
     job = nullptr;  // what it holds is freed before the next wait, not after
     lock.lock();
+    --running_;
   }
 }
 

@@ -30,19 +30,25 @@ class Executor {
   explicit Executor(const ExecutorOptions& options);
   ~Executor();
 
-  // Queues a job; false when queue_requests_max are waiting: answer 503. A job must not throw.
-  bool Submit(std::function<void()> job);
+  // A job gets the number of the thread that runs it, 0 to threads - 1: its shard of metric cells. It must not throw.
+  using Job = std::move_only_function<void(int thread)>;
 
+  // Queues a job; false when queue_requests_max are waiting.
+  bool Submit(Job job);
+
+  // Jobs that wait, and those and the ones that run.
   int64_t queued() const;
+  int64_t in_flight() const;
   const ExecutorOptions& options() const { return options_; }
 
  private:
-  void Run();
+  void Run(int thread);
 
   ExecutorOptions options_;
   mutable std::mutex mutex_;
   std::condition_variable ready_;
-  std::deque<std::function<void()>> jobs_;
+  std::deque<Job> jobs_;
+  int64_t running_ = 0;
   bool is_ending_ = false;
   std::vector<std::jthread> threads_;
 };

@@ -38,4 +38,6 @@ void ModelMetrics::CountRequest(int shard, int http_status, double seconds) cons
   duration_->Observe(shard, seconds);
 }
 
+void ModelMetrics::CountRefusal(int shard, int http_status) const { requests_[StatusIndex(http_status)]->Add(shard); }
+
 }  // namespace penstock::serve

@@ -21,6 +21,8 @@ class ModelMetrics {
   ModelMetrics(observe::Metrics& metrics, std::string_view model, int64_t version);
 
   void CountRequest(int shard, int http_status, double seconds) const;
+  // One that was refused before it was worth timing.
+  void CountRefusal(int shard, int http_status) const;
   void CountRows(int shard, int64_t rows) const { rows_->Add(shard, static_cast<uint64_t>(rows)); }
 
  private:

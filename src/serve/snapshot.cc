@@ -78,7 +78,8 @@ Snapshot::Snapshot(std::unique_ptr<engine::Model> model, ModelId id, const Snaps
       loaded_at_us_(clock.NowUs()),
       metrics_(metrics, id_.name, id_.version),
       columns_(model_->signature()),
-      header_lines_(fmt::format("Penstock-Model: {}\r\nPenstock-Version: {}\r\n", HeaderValue(id_.name), id_.version)),
+      name_header_(HeaderValue(id_.name)),
+      version_header_(TextOf(id_.version)),
       answer_prefix_("{\"model\":"),
       class_texts_(ClassTexts(model_->signature().classes)) {
   json::AppendString(answer_prefix_, id_.name);

@@ -67,10 +67,13 @@ class Snapshot {
   // What a call of so many rows is expected to take; infinity where loading could not measure it.
   double PredictedNs(int64_t rows) const;
   const ModelMetrics& metrics() const { return metrics_; }
+  // kRefuse or kAnswerBeyond.
+  package::Limits limits() const { return limits_; }
   const package::Columns& columns() const { return columns_; }
 
-  // "Penstock-Model: churn\r\nPenstock-Version: 3\r\n".
-  const std::string& header_lines() const { return header_lines_; }
+  // Name and version as values of header lines: what is not visible ASCII in a name is percent-encoded.
+  const std::string& name_header() const { return name_header_; }
+  const std::string& version_header() const { return version_header_; }
   // `{"model":"churn","version":3,"id":"`: how every answer starts.
   const std::string& answer_prefix() const { return answer_prefix_; }
   // The column names as JSON strings, quotes included: a key that has the same bytes is that column.
@@ -96,7 +99,8 @@ class Snapshot {
   json::Value parity_;
   ModelMetrics metrics_;
   package::Columns columns_;
-  std::string header_lines_;
+  std::string name_header_;
+  std::string version_header_;
   std::string answer_prefix_;
   std::vector<std::string> column_keys_;
   std::vector<std::string> class_texts_;
