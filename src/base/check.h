@@ -8,7 +8,8 @@ namespace penstock {
 
 }  // namespace penstock
 
-// Ends the process when a programmer's assumption does not hold. Always on, in release builds too: what depends on
-// input is a Status, never a check.
-#define PENSTOCK_CHECK(...) \
-  (static_cast<bool>(__VA_ARGS__) ? void(0) : ::penstock::CheckFailed(__FILE__, __LINE__, #__VA_ARGS__))
+// Ends the process when a programmer's assumption does not hold. Always on, in release builds too:
+// what depends on input is a Status, never a check.
+#define PENSTOCK_CHECK(...)                 \
+  (static_cast<bool>(__VA_ARGS__) ? void(0) \
+                                  : ::penstock::CheckFailed(__FILE__, __LINE__, #__VA_ARGS__))

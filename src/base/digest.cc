@@ -19,7 +19,9 @@ Sha256::Sha256() : state_(std::make_unique<State>()) { SHA256_Init(&state_->cont
 
 Sha256::~Sha256() = default;
 
-void Sha256::Update(std::string_view bytes) { SHA256_Update(&state_->context, bytes.data(), bytes.size()); }
+void Sha256::Update(std::string_view bytes) {
+  SHA256_Update(&state_->context, bytes.data(), bytes.size());
+}
 
 std::string Sha256::FinishHex() {
   std::array<unsigned char, SHA256_DIGEST_LENGTH> digest;

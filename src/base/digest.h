@@ -10,7 +10,8 @@ namespace penstock {
 // 64 lower-case hexadecimal digits of the SHA-256 (FIPS 180-4) of bytes.
 std::string Sha256Hex(std::string_view bytes);
 
-// True for 64 lower-case hexadecimal digits: the only form in which a digest may become part of a path.
+// True for 64 lower-case hexadecimal digits: the only form in which a digest may become part of a
+// path.
 bool IsSha256Hex(std::string_view text);
 
 // SHA-256 of what comes in pieces. Not for two threads at once.

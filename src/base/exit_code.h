@@ -5,7 +5,8 @@
 
 namespace penstock {
 
-// What a program exits with after an error of this code; 0 for OK. docs/reference/errors.md shows the table.
+// What a program exits with after an error of this code; 0 for OK. docs/reference/errors.md shows
+// the table.
 int ExitCode(Code code);
 
 }  // namespace penstock

@@ -7,8 +7,8 @@
 
 namespace penstock {
 
-// The candidate nearest to name by Levenshtein distance, or "" when none is within a third of name's length (at least
-// two edits): what an error suggests for a word that is not known.
+// The candidate nearest to name by Levenshtein distance, or "" when none is within a third of
+// name's length (at least two edits): what an error suggests for a word that is not known.
 std::string NearestName(std::string_view name, std::span<const std::string> candidates);
 
 // " Did you mean 'x'?" or "".

@@ -14,14 +14,16 @@ namespace penstock {
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : value_(std::move(value)) {}  // NOLINT(google-explicit-constructor): `return value;` is the point
-  Result(Status status) : status_(std::move(status)) {  // NOLINT(google-explicit-constructor): and `return error;`
-    PENSTOCK_CHECK(!status_.ok());
-  }
+  // `return value;` and `return error;` are the point:
+  // NOLINTBEGIN(google-explicit-constructor)
+  Result(T value) : value_(std::move(value)) {}
+  Result(Status status) : status_(std::move(status)) { PENSTOCK_CHECK(!status_.ok()); }
   template <typename U>
-    requires(std::is_convertible_v<U &&, T> && !std::is_same_v<std::remove_cvref_t<U>, T> &&
-             !std::is_same_v<std::remove_cvref_t<U>, Status> && !std::is_same_v<std::remove_cvref_t<U>, Result>)
-  Result(U&& value) : value_(std::forward<U>(value)) {}  // NOLINT(google-explicit-constructor)
+    requires(std::is_convertible_v<U&&, T> && !std::is_same_v<std::remove_cvref_t<U>, T> &&
+             !std::is_same_v<std::remove_cvref_t<U>, Status> &&
+             !std::is_same_v<std::remove_cvref_t<U>, Result>)
+  Result(U&& value) : value_(std::forward<U>(value)) {}
+  // NOLINTEND(google-explicit-constructor)
 
   bool ok() const { return value_.has_value(); }
   const Status& status() const { return status_; }
@@ -63,14 +65,15 @@ T TakeValue(Result<T>&& result) {
 // The value of a Result, or nothing for a Status; on an error the enclosing function returns it.
 //   Table table = PENSTOCK_TRY(Read(uri));
 //   PENSTOCK_TRY(file.Sync());
-#define PENSTOCK_TRY(...) PENSTOCK_TRY_NAMED_(PENSTOCK_CONCAT_(penstock_try_, __COUNTER__), __VA_ARGS__)
+#define PENSTOCK_TRY(...) \
+  PENSTOCK_TRY_NAMED_(PENSTOCK_CONCAT_(penstock_try_, __COUNTER__), __VA_ARGS__)
 #define PENSTOCK_CONCAT_(a, b) PENSTOCK_CONCAT_EXPANDED_(a, b)
 #define PENSTOCK_CONCAT_EXPANDED_(a, b) a##b
-#define PENSTOCK_TRY_NAMED_(name, ...)                           \
-  __extension__({                                                \
-    auto name = (__VA_ARGS__);                                   \
-    if (!name.ok()) [[unlikely]] {                               \
-      return ::penstock::internal::TakeStatus(std::move(name));  \
-    }                                                            \
-    ::penstock::internal::TakeValue(std::move(name));            \
+#define PENSTOCK_TRY_NAMED_(name, ...)                          \
+  __extension__({                                               \
+    auto name = (__VA_ARGS__);                                  \
+    if (!name.ok()) [[unlikely]] {                              \
+      return ::penstock::internal::TakeStatus(std::move(name)); \
+    }                                                           \
+    ::penstock::internal::TakeValue(std::move(name));           \
   })

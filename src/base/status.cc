@@ -94,8 +94,8 @@ Status Status::Prefixed(std::string_view prefix) const {
 
 Status Status::FromException(std::exception_ptr exception, std::string message) {
   PENSTOCK_CHECK(exception != nullptr);
-  return Status(std::make_shared<const Rep>(
-      Rep{.code = Code::kUnknown, .message = std::move(message), .exception = std::move(exception)}));
+  return Status(std::make_shared<const Rep>(Rep{
+      .code = Code::kUnknown, .message = std::move(message), .exception = std::move(exception)}));
 }
 
 const std::string& Status::message() const { return ok() ? kNone : rep_->message; }
@@ -109,9 +109,15 @@ std::string Status::ToString() const {
 Status InvalidArgument(std::string message) { return {Code::kInvalidArgument, std::move(message)}; }
 Status NotFound(std::string message) { return {Code::kNotFound, std::move(message)}; }
 Status AlreadyExists(std::string message) { return {Code::kAlreadyExists, std::move(message)}; }
-Status PermissionDenied(std::string message) { return {Code::kPermissionDenied, std::move(message)}; }
-Status ResourceExhausted(std::string message) { return {Code::kResourceExhausted, std::move(message)}; }
-Status FailedPrecondition(std::string message) { return {Code::kFailedPrecondition, std::move(message)}; }
+Status PermissionDenied(std::string message) {
+  return {Code::kPermissionDenied, std::move(message)};
+}
+Status ResourceExhausted(std::string message) {
+  return {Code::kResourceExhausted, std::move(message)};
+}
+Status FailedPrecondition(std::string message) {
+  return {Code::kFailedPrecondition, std::move(message)};
+}
 Status OutOfRange(std::string message) { return {Code::kOutOfRange, std::move(message)}; }
 Status Unimplemented(std::string message) { return {Code::kUnimplemented, std::move(message)}; }
 Status Internal(std::string message) { return {Code::kInternal, std::move(message)}; }

@@ -9,7 +9,8 @@
 
 namespace penstock {
 
-// The canonical codes (google.rpc.Code); docs/reference/errors.md maps each to HTTP, exit code and Python class.
+// The canonical codes (google.rpc.Code); docs/reference/errors.md maps each to HTTP, exit code and
+// Python class.
 enum class Code {
   kOk = 0,
   kCancelled = 1,
@@ -33,9 +34,9 @@ enum class Code {
 // "INVALID_ARGUMENT" and so on.
 std::string_view CodeName(Code code);
 
-// The outcome of a call: OK, or a code with one sentence that names the thing, the value, what was expected and the
-// remedy. OK costs one null pointer. Copies share what they hold, which never changes; a value may be read from any
-// thread.
+// The outcome of a call: OK, or a code with one sentence that names the thing, the value, what was
+// expected and the remedy. OK costs one null pointer. Copies share what they hold, which never
+// changes; a value may be read from any thread.
 class [[nodiscard]] Status {
  public:
   Status() = default;
@@ -85,7 +86,8 @@ Status Internal(std::string message);
 Status Unavailable(std::string message);
 Status DataLoss(std::string message);
 
-// The code that fits a failed system call, with "what: strerror(error)" as message. error is an errno value.
+// The code that fits a failed system call, with "what: strerror(error)" as message. error is an
+// errno value.
 Status FromErrno(int error, std::string_view what);
 
 }  // namespace penstock

@@ -22,7 +22,8 @@ TEST(Parse, KeepsOrderAndExactIntegers) {
 }
 
 TEST(Parse, RefusesWhatIsNotJson) {
-  for (const char* text : {"", "{", "{\"a\":1,}", "[1 2]", "nul", "\"\xff\"", "1e999", "{\"a\":1,\"a\":2}", "[1] 2"}) {
+  for (const char* text :
+       {"", "{", "{\"a\":1,}", "[1 2]", "nul", "\"\xff\"", "1e999", "{\"a\":1,\"a\":2}", "[1] 2"}) {
     EXPECT_EQ(Parse(text).status().code(), Code::kInvalidArgument) << text;
   }
   EXPECT_FALSE(Parse(std::string(10000, '[') + std::string(10000, ']')).ok());
@@ -52,7 +53,8 @@ TEST(Write, StringsAreAlwaysValidJson) {
 }
 
 TEST(WritePretty, IndentsByTwo) {
-  EXPECT_EQ(WritePretty(*Parse(R"({"a":[1],"b":{}})")), "{\n  \"a\": [\n    1\n  ],\n  \"b\": {}\n}\n");
+  EXPECT_EQ(WritePretty(*Parse(R"({"a":[1],"b":{}})")),
+            "{\n  \"a\": [\n    1\n  ],\n  \"b\": {}\n}\n");
 }
 
 }  // namespace

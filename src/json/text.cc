@@ -75,7 +75,8 @@ void AppendString(std::string& out, std::string_view text) {
     const size_t length = SequenceLength(text);
     if (length == 0) {
       out += "\xEF\xBF\xBD";
-    } else if (length == 1 && (text[0] == '"' || text[0] == '\\' || static_cast<unsigned char>(text[0]) < 0x20)) {
+    } else if (length == 1 &&
+               (text[0] == '"' || text[0] == '\\' || static_cast<unsigned char>(text[0]) < 0x20)) {
       AppendEscaped(out, text[0]);
     } else {
       out += text.substr(0, length);

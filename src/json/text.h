@@ -7,9 +7,11 @@
 
 namespace penstock::json {
 
-// Append to JSON text without building a Value. Inline where it matters, no allocation but the string's growth.
+// Append to JSON text without building a Value. Inline where it matters, no allocation but the
+// string's growth.
 
-// text quoted and escaped. Bytes that are not valid UTF-8 become U+FFFD, so that the result is always valid JSON.
+// text quoted and escaped. Bytes that are not valid UTF-8 become U+FFFD, so that the result is
+// always valid JSON.
 void AppendString(std::string& out, std::string_view text);
 void AppendInt(std::string& out, int64_t value);
 // The shortest decimal that reads back as the same double; 5.0 stays "5.0". Finite values only.

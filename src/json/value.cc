@@ -21,8 +21,10 @@ std::string_view KindOf(const Value& value) {
 }
 
 Status WrongKind(const Value* found, std::string_view name, std::string_view expected) {
-  if (found == nullptr) return InvalidArgument(fmt::format("member '{}' is missing; {} was expected", name, expected));
-  return InvalidArgument(fmt::format("member '{}' is {}; {} was expected", name, KindOf(*found), expected));
+  if (found == nullptr)
+    return InvalidArgument(fmt::format("member '{}' is missing; {} was expected", name, expected));
+  return InvalidArgument(
+      fmt::format("member '{}' is {}; {} was expected", name, KindOf(*found), expected));
 }
 
 Status ParseError(simdjson::error_code error) {
@@ -41,7 +43,8 @@ Result<Value> ConvertObject(simdjson::dom::object members) {
   Value object{Object{}};
   for (simdjson::dom::key_value_pair member : members) {
     if (object.Find(member.key) != nullptr) {
-      return InvalidArgument(fmt::format("not valid JSON: member '{}' stands twice in one object", member.key));
+      return InvalidArgument(
+          fmt::format("not valid JSON: member '{}' stands twice in one object", member.key));
     }
     object.Set(member.key, PENSTOCK_TRY(Convert(member.value)));
   }

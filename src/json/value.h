@@ -17,22 +17,25 @@ using Array = std::vector<Value>;
 // Members in the order of the document; names are unique.
 using Object = std::vector<std::pair<std::string, Value>>;
 
-// A JSON value (RFC 8259) for everything that is not hot: manifests, reports, configuration. Integers that fit int64
-// keep their exact value; every other number is a double. A value type; const access is thread-safe.
+// A JSON value (RFC 8259) for everything that is not hot: manifests, reports, configuration.
+// Integers that fit int64 keep their exact value; every other number is a double. A value type;
+// const access is thread-safe.
 class Value {
  public:
   Value() = default;
-  Value(std::nullptr_t) {}                                  // NOLINT(google-explicit-constructor)
-  Value(bool value) : data_(value) {}                       // NOLINT(google-explicit-constructor)
-  Value(int value) : data_(int64_t{value}) {}               // NOLINT(google-explicit-constructor)
-  Value(int64_t value) : data_(value) {}                    // NOLINT(google-explicit-constructor)
-  Value(size_t value) : data_(static_cast<int64_t>(value)) {}  // NOLINT(google-explicit-constructor)
-  Value(double value) : data_(value) {}                     // NOLINT(google-explicit-constructor)
-  Value(std::string value) : data_(std::move(value)) {}     // NOLINT(google-explicit-constructor)
-  Value(std::string_view value) : data_(std::string(value)) {}  // NOLINT(google-explicit-constructor)
-  Value(const char* value) : data_(std::string(value)) {}   // NOLINT(google-explicit-constructor)
-  Value(Array value) : data_(std::move(value)) {}           // NOLINT(google-explicit-constructor)
-  Value(Object value) : data_(std::move(value)) {}          // NOLINT(google-explicit-constructor)
+  // NOLINTBEGIN(google-explicit-constructor)
+  Value(std::nullptr_t) {}
+  Value(bool value) : data_(value) {}
+  Value(int value) : data_(int64_t{value}) {}
+  Value(int64_t value) : data_(value) {}
+  Value(size_t value) : data_(static_cast<int64_t>(value)) {}
+  Value(double value) : data_(value) {}
+  Value(std::string value) : data_(std::move(value)) {}
+  Value(std::string_view value) : data_(std::string(value)) {}
+  Value(const char* value) : data_(std::string(value)) {}
+  Value(Array value) : data_(std::move(value)) {}
+  Value(Object value) : data_(std::move(value)) {}
+  // NOLINTEND(google-explicit-constructor)
 
   bool is_null() const { return std::holds_alternative<std::monostate>(data_); }
   // Null pointers where the value is of another kind.
@@ -48,7 +51,8 @@ class Value {
   // The member of an object; null where the value is no object or has no such member.
   const Value* Find(std::string_view name) const;
 
-  // The member, of the kind asked for; the error names the member, what it is and what was expected.
+  // The member, of the kind asked for; the error names the member, what it is and what was
+  // expected.
   Result<std::string> String(std::string_view name) const;
   Result<int64_t> Int(std::string_view name) const;
   Result<double> Number(std::string_view name) const;
@@ -69,12 +73,13 @@ class Value {
 inline constexpr size_t kParseBytesMax = size_t{1} << 30;
 inline constexpr int kParseDepthMax = 128;
 
-// The value of a whole document. Refuses (kInvalidArgument) what RFC 8259 does not allow, invalid UTF-8, duplicate
-// member names, depth beyond kParseDepthMax and numbers beyond the range of double.
+// The value of a whole document. Refuses (kInvalidArgument) what RFC 8259 does not allow, invalid
+// UTF-8, duplicate member names, depth beyond kParseDepthMax and numbers beyond the range of
+// double.
 Result<Value> Parse(std::string_view text);
 
-// The shortest text that Parse turns into the same value. Not a number and infinity have no JSON form: they are
-// written as the strings "NaN", "Infinity", "-Infinity", which only reports contain.
+// The shortest text that Parse turns into the same value. Not a number and infinity have no JSON
+// form: they are written as the strings "NaN", "Infinity", "-Infinity", which only reports contain.
 std::string Write(const Value& value);
 // The same, indented by two spaces.
 std::string WritePretty(const Value& value);
