@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "http/connection.h"
+#include "http/listener.h"
+#include "http/loop_state.h"
+
+namespace penstock::http {
+
+// One epoll loop and its connections. Run on one thread; everything else goes through the mailbox, counts apart.
+class Loop {
+ public:
+  Loop(const Limits& limits, std::unique_ptr<Handler> handler);
+  ~Loop();
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
+
+  // Makes this the loop that accepts, and gives each socket to the loop of `loops` with the fewest connections. Both
+  // must outlive Run. Before Run.
+  void AcceptFrom(Listener& listener, std::span<const std::unique_ptr<Loop>> loops);
+
+  // Serves until Stop. on_change is called on this thread when a draining loop has lost connections or its listener.
+  void Run(const std::function<void()>& on_change);
+
+  // From other threads, through the mailbox.
+  Mailbox& mailbox() { return *state_.mailbox; }
+  const LoopCounts& counts() const { return state_.counts; }
+
+  // On the loop's own thread: as tasks of the mailbox, or while Run does not run.
+  Handler& handler() { return *handler_; }
+  void BeginDrain(int64_t idle_linger_ms);
+  void Stop() { is_stopping_ = true; }
+
+ private:
+  void Watch(int fd, uint32_t events, void* tag);
+  void SetTick(int64_t tick_ms);
+  void Dispatch(void* tag, uint32_t events);
+  void HandleLetters(Mailbox::Letters letters);
+  void Tick();
+  void ReadClocks();
+  void Accept();
+  void AcceptAll();
+  void PauseAccepting();
+  void TakeIn(FileDescriptor socket);
+  void RefuseOne(FileDescriptor socket);
+  std::shared_ptr<Connection> Add(FileDescriptor socket);
+  void ProceedAgain();
+  void Reap();
+  void EndAll();
+
+  std::unique_ptr<Handler> handler_;
+  LoopState state_;
+  FileDescriptor epoll_;
+  FileDescriptor timer_;
+  std::vector<std::shared_ptr<Connection>> connections_;
+  std::vector<Connection*> turn_;  // kept to reuse its memory
+  int refused_open_ = 0;
+  bool is_stopping_ = false;
+  bool has_changed_ = false;
+
+  Listener* listener_ = nullptr;  // of the loop that accepts
+  std::span<const std::unique_ptr<Loop>> loops_;
+  bool is_accepting_ = false;
+};
+
+}  // namespace penstock::http

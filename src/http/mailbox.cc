@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "http/mailbox.h"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <cstdint>
+#include <utility>
+
+#include "base/check.h"
+
+namespace penstock::http {
+
+FileDescriptor& FileDescriptor::operator=(FileDescriptor&& other) noexcept {
+  if (this != &other) {
+    Close();
+    fd_ = other.Release();
+  }
+  return *this;
+}
+
+int FileDescriptor::Release() { return std::exchange(fd_, -1); }
+
+void FileDescriptor::Close() {
+  if (fd_ >= 0) ::close(Release());
+}
+
+Mailbox::Mailbox() : wake_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) { PENSTOCK_CHECK(wake_.is_open()); }
+
+template <typename Put>
+bool Mailbox::Post(const Put& put) {
+  const std::lock_guard lock(mutex_);
+  if (is_closed_) return false;
+  put(letters_);
+  if (!std::exchange(is_woken_, true)) {
+    const uint64_t one = 1;
+    PENSTOCK_CHECK(::write(wake_.get(), &one, sizeof one) == sizeof one);
+  }
+  return true;
+}
+
+void Mailbox::Complete(std::shared_ptr<Connection> connection) {
+  Post([&](Letters& letters) { letters.completed.push_back(std::move(connection)); });
+}
+
+void Mailbox::Give(FileDescriptor socket) {
+  Post([&](Letters& letters) { letters.sockets.push_back(std::move(socket)); });
+}
+
+bool Mailbox::Run(std::function<void()> task) {
+  return Post([&](Letters& letters) { letters.tasks.push_back(std::move(task)); });
+}
+
+Mailbox::Letters Mailbox::Take() {
+  const std::lock_guard lock(mutex_);
+  uint64_t count = 0;
+  // Fails only when nobody has written, which does no harm.
+  [[maybe_unused]] const ssize_t got = ::read(wake_.get(), &count, sizeof count);
+  is_woken_ = false;
+  return std::exchange(letters_, {});
+}
+
+Mailbox::Letters Mailbox::Close() {
+  const std::lock_guard lock(mutex_);
+  is_closed_ = true;
+  return std::exchange(letters_, {});
+}
+
+}  // namespace penstock::http

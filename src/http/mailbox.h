@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+namespace penstock::http {
+
+class Connection;
+
+// An open file descriptor, closed on destruction.
+class FileDescriptor {
+ public:
+  explicit FileDescriptor(int fd = -1) : fd_(fd) {}
+  ~FileDescriptor() { Close(); }
+  FileDescriptor(FileDescriptor&& other) noexcept : fd_(other.Release()) {}
+  FileDescriptor& operator=(FileDescriptor&& other) noexcept;
+
+  int get() const { return fd_; }
+  bool is_open() const { return fd_ >= 0; }
+  int Release();
+  void Close();
+
+ private:
+  int fd_;
+};
+
+// What other threads want of a loop. It outlives the loop, so that an answer may come at any time. Thread-safe.
+class Mailbox {
+ public:
+  struct Letters {
+    std::vector<std::shared_ptr<Connection>> completed;
+    std::vector<FileDescriptor> sockets;
+    std::vector<std::function<void()>> tasks;
+  };
+
+  // Ends the process when the kernel gives no eventfd: nothing can be served then.
+  Mailbox();
+
+  // The deferred answer of a connection is complete.
+  void Complete(std::shared_ptr<Connection> connection);
+  // A new connection.
+  void Give(FileDescriptor socket);
+  // Something to run on the loop's thread. False, without a run, when the loop has ended.
+  bool Run(std::function<void()> task);
+
+  // Readable when there is something to Take.
+  int wake_fd() const { return wake_.get(); }
+  // Empties the box; called by the loop.
+  Letters Take();
+  // Takes the last letters; what comes later is dropped. Called by the loop.
+  Letters Close();
+
+ private:
+  template <typename Put>
+  bool Post(const Put& put);
+
+  FileDescriptor wake_;
+  std::mutex mutex_;
+  Letters letters_;
+  bool is_woken_ = false;
+  bool is_closed_ = false;
+};
+
+}  // namespace penstock::http
