@@ -1,0 +1,63 @@
+"""Penstock: the model you already have, as a native service that gives the same answers.
+
+import penstock
+
+v = penstock.register(clf, X, y, name="churn")
+v.predict(X.head(3))
+service = v.serve()
+"""
+
+from _penstock import (
+    AbortedError,
+    AlreadyExistsError,
+    CancelledError,
+    DataLossError,
+    DeadlineExceededError,
+    FailedPreconditionError,
+    InternalError,
+    InvalidArgumentError,
+    NotFoundError,
+    OutOfRangeError,
+    PenstockError,
+    PermissionDeniedError,
+    ResourceExhaustedError,
+    UnauthenticatedError,
+    UnavailableError,
+    UnimplementedError,
+    UnknownError,
+)
+from _penstock import version as __version__
+from penstock._parity import Parity
+from penstock._register import register
+from penstock._service import Service
+from penstock._table import Table, read
+from penstock._version import ModelVersion, load, models
+
+__all__ = [
+    "AbortedError",
+    "AlreadyExistsError",
+    "CancelledError",
+    "DataLossError",
+    "DeadlineExceededError",
+    "FailedPreconditionError",
+    "InternalError",
+    "InvalidArgumentError",
+    "ModelVersion",
+    "NotFoundError",
+    "OutOfRangeError",
+    "Parity",
+    "PenstockError",
+    "PermissionDeniedError",
+    "ResourceExhaustedError",
+    "Service",
+    "Table",
+    "UnauthenticatedError",
+    "UnavailableError",
+    "UnimplementedError",
+    "UnknownError",
+    "__version__",
+    "load",
+    "models",
+    "read",
+    "register",
+]

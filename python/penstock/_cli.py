@@ -1,0 +1,135 @@
+"""The command line: C++ has the commands, this module what only the user's own Python can do."""
+
+from __future__ import annotations
+
+import json
+import sys
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import _penstock
+from penstock._checks import did_you_mean, quoted
+
+if TYPE_CHECKING:
+    from penstock._version import ModelVersion
+
+
+def main() -> int:
+    """Run the command line and return the exit code."""
+    return _penstock.cli_main(sys.argv, UserCode())
+
+
+class UserCode:
+    """What the commands ask of the user's Python."""
+
+    def register(
+        self,
+        *,
+        model: str,
+        name: str,
+        examples: str,
+        target: str = "",
+        engine: str = "",
+        is_json: bool = False,
+    ) -> None:
+        """Open a joblib file, register its model, and print the new version.
+
+        Parameters
+        ----------
+        model
+            Path of the joblib file. Opening it may run its code: the user named it.
+        name
+            Of the model.
+        examples
+            Path of a CSV file with the rows to check on.
+        target
+            Column of the CSV file that is not a feature; "" where there is none.
+        engine
+            "own", "onnxruntime", or "": whichever fits.
+        is_json
+            Print an object for programs.
+
+        Raises
+        ------
+        PenstockError
+            With one sentence; nothing was registered.
+        """
+        from penstock._register import register
+
+        fitted = _open_model(Path(model))
+        X = _read_examples(Path(examples), target, fitted)
+        version = register(fitted, X, name=name, engine=engine or None)
+        print(json.dumps(_summary(version)) if is_json else version)
+
+
+def _open_model(path: Path) -> Any:
+    import joblib
+
+    if not path.is_file():
+        raise _penstock.NotFoundError(
+            f"there is no file '{path}'; a model saved by joblib was expected"
+        )
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        try:
+            model = joblib.load(path)
+        except (Exception, SystemExit) as error:
+            lines = str(error).strip().splitlines()
+            raise _penstock.InvalidArgumentError(
+                f"'{path}' cannot be opened, it raised {type(error).__name__}"
+                f"{': ' + lines[0].rstrip('.') if lines else ''}; a model saved by joblib.dump, with "
+                f"the packages that this Python has, was expected"
+            ) from error
+    for message in {str(warning.message).splitlines()[0] for warning in told}:
+        print(f"penstock: opening '{path}': {message}", file=sys.stderr)
+    return model
+
+
+def _read_examples(path: Path, target: str, model: Any) -> Any:
+    import pandas as pd
+
+    if not path.is_file():
+        raise _penstock.NotFoundError(
+            f"there is no file '{path}'; a CSV file with rows was expected"
+        )
+    try:
+        rows = pd.read_csv(path)
+    except (ValueError, OSError) as error:  # ParserError and EmptyDataError are ValueErrors
+        raise _penstock.InvalidArgumentError(
+            f"'{path}' cannot be read as CSV: {str(error).strip().rstrip('.')}"
+        ) from error
+    columns = [str(column) for column in rows.columns]
+    if target:
+        if target not in columns:
+            raise _penstock.NotFoundError(
+                f"'{path}' has no column '{target}', which --target names"
+                f"{did_you_mean(target, columns) or f'; it has {quoted(columns)}'}"
+            )
+        rows = rows.drop(columns=target)
+    _check_columns(path, list(rows.columns), model)
+    return rows
+
+
+def _check_columns(path: Path, given: list[str], model: Any) -> None:
+    known = getattr(model, "feature_names_in_", None)
+    if known is None:
+        return
+    unknown = [name for name in given if name not in known]
+    missing = [str(name) for name in known if name not in given]
+    if unknown and not missing:
+        raise _penstock.InvalidArgumentError(
+            f"'{path}' has column{'s' * (len(unknown) > 1)} {quoted(unknown)}, which the model was "
+            f"not fitted on: name the target with --target, and leave out other columns"
+        )
+
+
+def _summary(version: ModelVersion) -> dict[str, Any]:
+    return {
+        "name": version.name,
+        "version": version.version,
+        "digest": version.digest,
+        "engine": version.engine,
+        "engine_reason": version.engine_reason,
+        "parity": version.parity.report,
+    }

@@ -1,0 +1,51 @@
+"""The model as the engine calls it: columns in, answers out."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from penstock._model import ask, first_line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from _penstock import Answer, Column
+    from penstock._containers import Container
+    from penstock._model import Answers
+
+
+def original_of(
+    model: Any, container: Container, answers: Answers
+) -> Callable[[list[Column]], Answer]:
+    """Return the model as a function of columns.
+
+    Rows reach the model in the container and the dtypes in which the user holds X, in memory of
+    their own. What the model raises passes through.
+    """
+
+    def original(columns: list[Column]) -> Answer:
+        predicted, probabilities = ask(model, container.rebuild(columns))
+        if predicted.dtype.kind == "b" and answers.classes is None:
+            predicted = predicted.astype(np.int64)
+        return predicted, probabilities if answers.has_probabilities else None
+
+    return original
+
+
+def pickled(model: Any) -> tuple[bytes, str]:
+    """Return the model as joblib keeps it, or nothing and the reason why it cannot be kept."""
+    import joblib
+
+    kept = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            joblib.dump(model, kept)
+        except Exception as error:
+            # A model with a native form needs no pickle.
+            return b"", f"it cannot be pickled either ({type(error).__name__}: {first_line(error)})"
+    return kept.getvalue(), ""

@@ -1,0 +1,159 @@
+"""A running service: penstock-server in a process of its own."""
+
+from __future__ import annotations
+
+import atexit
+import collections
+import contextlib
+import json
+import os
+import selectors
+import subprocess
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+from _penstock import DeadlineExceededError, FailedPreconditionError, binary_dir
+
+READY_S_MAX = 60.0
+STOP_S_MAX = 30.0
+STDERR_LINES_MAX = 200
+
+
+class Service:
+    """A handle on a running server. Made by ``ModelVersion.serve``.
+
+    The server ends with ``stop``, at the end of a ``with`` block, or when this process ends,
+    however it ends. Safe to use from several threads.
+
+    Attributes
+    ----------
+    url
+        Where it answers, as in ``http://127.0.0.1:8000``.
+    admin_url
+        Where its metrics are.
+    """
+
+    def __init__(
+        self, process: subprocess.Popen[bytes], spec: str, url: str, admin_url: str
+    ) -> None:
+        self.url = url
+        self.admin_url = admin_url
+        self._process = process
+        self._spec = spec
+        self._owner = os.getpid()
+        self._lock = threading.Lock()
+        # The registration keeps a service whose handle is dropped, as in a notebook's cell.
+        atexit.register(self.stop)
+
+    @property
+    def is_running(self) -> bool:
+        """Tell whether the server's process is there."""
+        return self._process.poll() is None
+
+    def stop(self) -> None:
+        """Let the server finish what it has begun, and end it. Does nothing the second time."""
+        atexit.unregister(self.stop)
+        if os.getpid() != self._owner:
+            return
+        with self._lock:
+            _end(self._process, STOP_S_MAX)
+
+    def __enter__(self) -> Service:  # noqa: PYI034
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def __repr__(self) -> str:
+        if self.is_running:
+            return f"{self._spec} on {self.url} (try {self.url}/docs)"
+        return f"{self._spec}, stopped (was on {self.url})"
+
+
+def start_service(path: str, spec: str, *, host: str, port: int, admin_port: int) -> Service:
+    """Start a server for a package and return when it is ready.
+
+    Parameters
+    ----------
+    path
+        The unpacked package.
+    spec
+        The name under which it answers: ``churn@3``.
+
+    Raises
+    ------
+    FailedPreconditionError
+        The server ended; the message is its own.
+    DeadlineExceededError
+        It was not ready in time, and was ended.
+    """
+    command = [str(Path(binary_dir) / "penstock-server"), path, "--as", spec]
+    command += ["--host", host, "--port", str(port), "--admin-port", str(admin_port)]
+    # The pipe closes with this process, however it ends; then the server drains and ends. A session
+    # of its own: Ctrl-C in a terminal or a notebook is this process's to handle.
+    process = subprocess.Popen(
+        [*command, "--announce", "json", "--until-eof", "0"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    told: collections.deque[str] = collections.deque(maxlen=STDERR_LINES_MAX)
+    reader = threading.Thread(target=_drain, args=(process.stderr, told), daemon=True)
+    reader.start()
+    try:
+        announced = _first_line(process.stdout, READY_S_MAX)
+    except BaseException:
+        _end(process, 0)
+        raise
+    if announced is None:
+        _end(process, 0)
+        raise DeadlineExceededError(
+            f"penstock-server was not ready for {spec} within {READY_S_MAX:.0f} s: {_last(told)}"
+        )
+    if not announced:
+        process.wait()
+        reader.join()
+        raise FailedPreconditionError(_last(told))
+    ready: dict[str, Any] = json.loads(announced)
+    return Service(process, spec, ready["url"], ready["admin_url"])
+
+
+def _drain(stream: IO[bytes], told: collections.deque[str]) -> None:
+    for line in stream:
+        told.append(line.decode(errors="replace").rstrip())
+    stream.close()
+
+
+def _first_line(stream: IO[bytes], seconds_max: float) -> bytes | None:
+    """Return the first line, nothing where the stream ended first, None where time ran out."""
+    with selectors.DefaultSelector() as selector:
+        selector.register(stream, selectors.EVENT_READ)
+        return stream.readline() if selector.select(seconds_max) else None
+
+
+def _last(told: collections.deque[str]) -> str:
+    sentence = told[-1] if told else "penstock-server ended without a word"
+    return sentence.removeprefix("penstock-server: ")
+
+
+def _end(process: subprocess.Popen[bytes], seconds_max: float) -> None:
+    if process.stdin is not None:
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.close()
+    try:
+        process.wait(seconds_max)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    if process.stdout is not None:
+        process.stdout.close()

@@ -1,0 +1,301 @@
+"""A registered version of a model: its answers in this process, its service."""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import json
+import threading
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+import _penstock
+from penstock._checks import did_you_mean, quoted
+from penstock._containers import contain
+from penstock._parity import Parity
+from penstock._service import Service, start_service
+from penstock._signature import labels_of
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from penstock._containers import Container
+
+Array: TypeAlias = np.ndarray[Any, Any]
+
+
+class ModelVersion:
+    """A version of a model in the registry. Immutable, and safe to use from several threads.
+
+    Printing it tells in one line what runs it, on what evidence.
+
+    Attributes
+    ----------
+    name, version
+        As in ``churn@3``.
+    engine
+        "own", "onnxruntime", or "python" where the model has no native form.
+    engine_reason
+        One sentence: which engine, why, what would make it native.
+    digest
+        SHA-256 of the package's manifest: the package's identity.
+    created_at
+        When it was registered, in UTC.
+    parity
+        The evidence.
+    signature
+        What it takes and gives, as ``penstock.json`` says it.
+    details
+        What was noted at registration: framework, versions, class of the model.
+    """
+
+    def __init__(self, version: _penstock.Version) -> None:
+        self._version = version
+        self._lock = threading.Lock()
+        self._engine: _penstock.Predictor | None = None
+
+    @property
+    def name(self) -> str:  # noqa: D102
+        return self._version.name
+
+    @property
+    def version(self) -> int:  # noqa: D102
+        return self._version.version
+
+    @property
+    def engine(self) -> str:  # noqa: D102
+        return self._version.engine
+
+    @property
+    def engine_reason(self) -> str:  # noqa: D102
+        return self._version.engine_reason
+
+    @property
+    def digest(self) -> str:  # noqa: D102
+        return self._version.digest
+
+    @property
+    def created_at(self) -> datetime.datetime:  # noqa: D102
+        seconds, microseconds = divmod(self._version.created_at_us, 1_000_000)
+        whole = datetime.datetime.fromtimestamp(seconds, tz=datetime.UTC)
+        return whole.replace(microsecond=microseconds)
+
+    @functools.cached_property
+    def parity(self) -> Parity:  # noqa: D102
+        return Parity.of(json.loads(self._version.parity_json))
+
+    @functools.cached_property
+    def signature(self) -> dict[str, Any]:  # noqa: D102
+        signature: dict[str, Any] = json.loads(self._version.signature_json)
+        return signature
+
+    @functools.cached_property
+    def details(self) -> dict[str, Any]:  # noqa: D102
+        details: dict[str, Any] = json.loads(self._version.details_json or "{}")
+        return details
+
+    @property
+    def _spec(self) -> str:
+        return f"{self.name}@{self.version}"
+
+    def __repr__(self) -> str:
+        """Return the outcome in one line."""
+        if self.engine == "python":
+            return f"{self._spec}  not native: {self.engine_reason}"
+        report = self.parity.report
+        parts = [f"{self._spec}  native, {self.parity!r}"]
+        if report["refusals"]:
+            parts.append("refuses what yours refuses")
+        limits = next(form["limits"] for form in report["candidates"] if form["passed"])
+        if limits:
+            parts.append(f"answers 422 beyond {len(limits)} limit{'s' * (len(limits) > 1)}")
+        return f"{'; '.join(parts)}   {self._speed()} a row"
+
+    def _speed(self) -> str:
+        report = self.parity.report
+        native = next(form["row_ns"] for form in report["candidates"] if form["passed"])
+        return f"{_microseconds(report['original_row_ns'])} us -> {_microseconds(native)} us"
+
+    def predict(self, X: Any) -> Array:
+        """Return what the original's predict returns for X, through the native engine.
+
+        Parameters
+        ----------
+        X
+            Rows of features, shape (rows, features), in any container that ``register`` takes.
+            Columns with names are found by name, others by position.
+
+        Returns
+        -------
+        numpy.ndarray
+            In the dtype and shape of the original's answer.
+
+        Raises
+        ------
+        InvalidArgumentError
+            X does not fit the model, or holds a value that the original refuses.
+        UnimplementedError
+            The model has no native form.
+        """
+        predicted, _ = self._predictor().predict(self._columns(X))
+        labels = self._labels
+        if labels is not None:
+            return labels[predicted]
+        prediction = self.signature["prediction"]
+        if prediction["type"] in {"int64", "bool"}:
+            predicted = np.rint(predicted).astype(np.int64)
+        return predicted.astype(np.dtype(prediction["dtype"]), copy=False)
+
+    def predict_proba(self, X: Any) -> Array:
+        """Return what the original's predict_proba returns for X, through the native engine.
+
+        Parameters
+        ----------
+        X
+            As for ``predict``.
+
+        Returns
+        -------
+        numpy.ndarray
+            Shape (rows, classes), in the order of ``signature["classes"]``.
+
+        Raises
+        ------
+        FailedPreconditionError
+            The original has no predict_proba.
+        InvalidArgumentError
+            As ``predict``.
+        """
+        if not self.signature["has_probabilities"]:
+            raise _penstock.FailedPreconditionError(
+                f"{self._spec} has no probabilities: its model has no predict_proba"
+            )
+        _, probabilities = self._predictor().predict(self._columns(X))
+        assert probabilities is not None
+        dtype = self.details.get("probabilities_dtype") or "float64"
+        return probabilities.astype(dtype, copy=False)
+
+    def serve(self, port: int = 0, *, host: str = "127.0.0.1", admin_port: int = 0) -> Service:
+        """Start the native server for this version, in a process of its own.
+
+        The server ends when the handle is stopped, or when this process ends, however it ends.
+
+        Parameters
+        ----------
+        port
+            Of the service; 0 takes a free one.
+        host
+            The address to listen on.
+        admin_port
+            Of metrics; 0 takes a free one.
+
+        Returns
+        -------
+        Service
+            Ready to answer. Usable in a ``with`` statement.
+
+        Raises
+        ------
+        UnimplementedError
+            The model has no native form: the worker that would serve it comes with a later release.
+        FailedPreconditionError
+            The server could not start; the message is the server's own.
+        """
+        if self.engine == "python":
+            raise _penstock.UnimplementedError(
+                f"{self._spec} has no native form, and the Python worker that would serve it comes "
+                f"with a later release: {self.engine_reason}"
+            )
+        return start_service(self._path(), self._spec, host=host, port=port, admin_port=admin_port)
+
+    @functools.cached_property
+    def _labels(self) -> Array | None:
+        return labels_of(self.signature)
+
+    def _path(self) -> str:
+        return self._version.path
+
+    def _predictor(self) -> _penstock.Predictor:
+        with self._lock:
+            if self._engine is None:
+                self._engine = _penstock.predictor(self._path())
+            return self._engine
+
+    def _columns(self, X: Any) -> list[_penstock.Column]:
+        inputs = self.signature["inputs"]
+        names = [column["name"] for column in inputs]
+        container = contain(X)
+        if not container.rows:
+            raise _penstock.InvalidArgumentError("X has no rows; one or more were expected")
+        if container.has_names and self.signature["has_column_names"]:
+            container = _by_name(container, names)
+        elif len(container.columns) != len(names):
+            raise _penstock.InvalidArgumentError(
+                f"X has {len(container.columns)} columns; {self._spec} takes {len(names)}"
+            )
+        return container.to_columns([column["type"] for column in inputs])
+
+
+def _by_name(container: Container, names: list[str]) -> Container:
+    given = dict(zip(container.names, container.columns, strict=True))
+    missing = [name for name in names if name not in given]
+    unknown = [name for name in given if name not in names]
+    if missing:
+        raise _penstock.InvalidArgumentError(
+            f"X has no column{'s' * (len(missing) > 1)} {quoted(missing)}"
+            f"{did_you_mean(missing[0], unknown)}"
+        )
+    if unknown:
+        raise _penstock.InvalidArgumentError(
+            f"X has column{'s' * (len(unknown) > 1)} {quoted(unknown)}, which the model does not "
+            f"take{did_you_mean(unknown[0], names)}"
+        )
+    columns = tuple(given[name] for name in names)
+    return type(container)(container.X, container.kind, columns, tuple(names), True)
+
+
+def _microseconds(nanoseconds: int) -> str:
+    microseconds = nanoseconds / 1000
+    return f"{microseconds:,.0f}" if microseconds >= 2 else f"{microseconds:.1f}"
+
+
+def load(spec: str, *, home: str | PathLike[str] | None = None) -> ModelVersion:
+    """Return a registered version.
+
+    Parameters
+    ----------
+    spec
+        ``churn@3``, or ``churn`` for the newest.
+    home
+        The folder that holds the registry, as for ``register``.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such model or version.
+    DataLossError
+        A file of the package was changed.
+
+    Examples
+    --------
+    >>> penstock.load("churn@1").predict(X)
+    """
+    return ModelVersion(_penstock.open_version(spec, None if home is None else str(home)))
+
+
+def models(*, home: str | PathLike[str] | None = None) -> list[ModelVersion]:
+    """Return the newest version of every model, by name.
+
+    Parameters
+    ----------
+    home
+        The folder that holds the registry, as for ``register``.
+
+    Examples
+    --------
+    >>> penstock.models()
+    """
+    folder = None if home is None else str(home)
+    newest = _penstock.models(folder)
+    return [load(f"{v.name}@{v.version}", home=folder) for v in newest]
