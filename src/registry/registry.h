@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "json/value.h"
+#include "os/file_system.h"
+#include "package/package.h"
+#include "sql/sqlite.h"
+#include "store/object_store.h"
+
+namespace penstock::registry {
+
+// application_id of registry.db ("PENS"): by it a registry is known, and refused as a data source.
+inline constexpr int32_t kApplicationId = 0x50454E53;
+inline constexpr size_t kNameBytesMax = 128;
+inline constexpr size_t kDetailsBytesMax = size_t{1} << 20;
+
+// A package under a name and a number. A value type.
+struct ModelVersion {
+  std::string name;
+  int64_t version = 0;
+  std::string digest;         // of the package's manifest
+  int64_t created_at_us = 0;  // since 1970-01-01 UTC
+  std::string engine;         // "own", "onnxruntime", "python"
+  std::string engine_reason;  // one sentence
+  json::Value details;        // as given to Register
+
+  std::string ToString() const;  // "churn@3"
+};
+
+struct RegistryOptions {
+  const Clock* clock = &Clock::System();
+  os::FileSystem* files = &os::FileSystem::System();  // of objects and packages; the database file is SQLite's
+};
+
+// A name may hold letters, digits, '_', '.', '-', begins with a letter or digit, and has at most kNameBytesMax bytes.
+Status CheckModelName(std::string_view name);
+
+// Names, versions and packages in one home: registry.db, objects/, packages/. Several processes may use a home at once;
+// one Registry is for one thread at a time.
+class Registry {
+ public:
+  // Makes what is missing in `home`, which must exist.
+  static Result<Registry> Open(const std::filesystem::path& home, const RegistryOptions& options = {});
+
+  // Stores the package and commits the next version of `name`. When it returns OK the version survives a crash; when it
+  // does not, nothing was registered. `details` is kept with the version and must be small (kDetailsBytesMax).
+  Result<ModelVersion> Register(std::string_view name, package::Draft draft, json::Value details);
+
+  // "churn" (its newest version) or "churn@3". kNotFound names the nearest model or the versions there are.
+  Result<ModelVersion> Resolve(std::string_view spec);
+  // The newest version of every model, by name.
+  Result<std::vector<ModelVersion>> Models();
+  // Every version of a model, oldest first; kNotFound for a model that is not there.
+  Result<std::vector<ModelVersion>> Versions(std::string_view name);
+
+  // The folder packages/<digest> with the version's files, made from the objects when it is not there, and checked
+  // against the manifest. kDataLoss names a file that was changed.
+  Result<std::filesystem::path> Materialize(const ModelVersion& version);
+
+  // Looks at the database's own structure and at every object that a version needs. kDataLoss names the first fault.
+  Status Check();
+
+  const std::filesystem::path& home() const { return home_; }
+
+ private:
+  Registry(std::filesystem::path home, const RegistryOptions& options, sql::Session session);
+
+  Result<ModelVersion> Commit(std::string_view name, const package::Manifest& manifest, const std::string& digest,
+                              const json::Value& details);
+  Result<int64_t> NextVersion(std::string_view name, int64_t now_us);
+  Result<std::vector<ModelVersion>> Select(std::string_view where, std::string_view name, int64_t version);
+  Status NoSuchModel(std::string_view name);
+  Status Unpack(const std::string& digest, const std::filesystem::path& folder);
+  Status Place(const std::string& digest, const std::filesystem::path& path);
+
+  std::filesystem::path home_;
+  RegistryOptions options_;
+  store::FileObjectStore objects_;
+  sql::Session session_;
+};
+
+}  // namespace penstock::registry
