@@ -232,8 +232,10 @@ def home(path: str | None) -> str:
     """
 
 def cli_main(argv: Sequence[str], user_code: object | None) -> int:
-    """Run the command line `penstock` and return the exit code. argv[0] is the program's name.
+    """Run the command line `penstock` and return the exit code. argv is without the program's name.
 
-    user_code serves the commands that need Python; src/cli/user_code.h names its methods. None: such a command says
-    that Python is needed.
+    `penstock register` calls ``user_code.register(*, model, name, examples, target, engine, is_json)``: all str, but for
+    is_json: bool; target and engine ("own", "onnxruntime") are "" when not given. It registers and prints. What it raises is
+    printed as one sentence; a PenstockError keeps its exit code. None: the command says that Python is needed.
+    `penstock serve` does not return when it succeeds: the process becomes penstock-server.
     """
