@@ -8,6 +8,28 @@
 find_package(GTest QUIET)
 enable_testing()
 
+# Writes <build>/schema/NAME/schema.h: the SQL files as penstock::NAME::kSchema, in the order of their names.
+function(penstock_embed_schema name)
+  set(steps "")
+  foreach(file IN LISTS ARGN)
+    file(READ ${file} sql)
+    string(APPEND steps "    R\"sql(${sql})sql\",\n")
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${file})
+  endforeach()
+  file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/schema/${name}/schema.h CONTENT
+"#pragma once
+
+#include <string_view>
+
+namespace penstock::${name} {
+
+inline constexpr std::string_view kSchema[] = {
+${steps}};
+
+}  // namespace penstock::${name}
+" @ONLY)
+endfunction()
+
 function(penstock_folder name)
   cmake_parse_arguments(ARG "" "LAYER" "USES;PARTS" ${ARGN})
   set_property(GLOBAL PROPERTY PENSTOCK_LAYER_${name} ${ARG_LAYER})
@@ -35,6 +57,11 @@ function(penstock_folder name)
   list(FILTER fuzzers INCLUDE REGEX "_fuzz\\.cc$")
   list(FILTER sources EXCLUDE REGEX "_(test|fuzz|benchmark)\\.cc$")
 
+  file(GLOB schema CONFIGURE_DEPENDS ${dir}/schema/*.sql)
+  if(schema)
+    penstock_embed_schema(${name} ${schema})
+  endif()
+
   set(visibility PUBLIC)
   if(name STREQUAL "bindings")
     return() # the module compiles it
@@ -46,6 +73,9 @@ function(penstock_folder name)
     set(visibility INTERFACE)
   endif()
   target_include_directories(${name} ${visibility} ${CMAKE_SOURCE_DIR}/src)
+  if(schema)
+    target_include_directories(${name} PRIVATE ${CMAKE_BINARY_DIR}/schema)
+  endif()
   target_compile_definitions(${name} ${visibility} PENSTOCK_VERSION="${PROJECT_VERSION}")
   target_link_libraries(${name} ${visibility} ${ARG_USES})
   foreach(part IN LISTS ARG_PARTS)

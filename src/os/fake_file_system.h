@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "os/file_system.h"
+
+namespace penstock::os {
+
+// Files in memory that remember what would survive a loss of power: bytes count once the file was fsynced, names once
+// their folder was. For tests. Thread-safe.
+class FakeFileSystem final : public FileSystem {
+ public:
+  enum class Fault { kPowerLoss, kDiskFull };
+
+  // Lets `calls` more changing calls through; the next one fails. kPowerLoss: it is half done, and every call after it
+  // fails until Restart. kDiskFull: that call fails with kResourceExhausted, later ones work.
+  void FailAfter(int calls, Fault fault);
+  // Changing calls so far.
+  int calls() const;
+  // What the machine finds when it comes back: everything that was not synced is gone, or torn.
+  void Restart();
+
+  Result<std::string> Read(const std::filesystem::path& path) const override;
+  bool Exists(const std::filesystem::path& path) const override;
+  Result<std::vector<std::filesystem::path>> List(const std::filesystem::path& directory) const override;
+  Status Write(const std::filesystem::path& path, std::string_view bytes) override;
+  Status Rename(const std::filesystem::path& from, const std::filesystem::path& to) override;
+  Status Link(const std::filesystem::path& from, const std::filesystem::path& to) override;
+  Status SetReadOnly(const std::filesystem::path& path) override;
+  Status Remove(const std::filesystem::path& path) override;
+  Status RemoveTree(const std::filesystem::path& path) override;
+  Status CreateDirectories(const std::filesystem::path& path) override;
+  Status SyncDirectory(const std::filesystem::path& path) override;
+
+ private:
+  struct File {
+    std::string bytes;
+    bool is_synced = false;
+    bool is_directory = false;
+  };
+  using Names = std::map<std::filesystem::path, std::shared_ptr<File>>;
+
+  // OK when the call may go on; `is_cut` is set when it must stop half-way.
+  Status Enter(bool& is_cut);
+  Status NeedsParent(const std::filesystem::path& path) const;
+
+  mutable std::mutex mutex_;
+  Names now_;
+  Names durable_;
+  int calls_ = 0;
+  int calls_left_ = -1;  // -1: no fault is planned
+  Fault fault_ = Fault::kPowerLoss;
+  bool is_off_ = false;
+};
+
+}  // namespace penstock::os
