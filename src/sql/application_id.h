@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+
+namespace penstock::sql {
+
+// "PnSt" in the header of registry.db (PRAGMA application_id): how data knows the registry's file and refuses it as a
+// source.
+inline constexpr int32_t kRegistryApplicationId = 0x506E5374;
+
+}  // namespace penstock::sql
