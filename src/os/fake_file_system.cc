@@ -23,13 +23,18 @@ int FakeFileSystem::calls() const {
   return calls_;
 }
 
-void FakeFileSystem::Restart() {
+void FakeFileSystem::Restart(UnsyncedNames names) {
   const std::lock_guard lock(mutex_);
+  if (names == UnsyncedNames::kKept) durable_ = now_;
   now_.clear();
   for (const auto& [path, file] : durable_) {
+    // A name whose folder is gone is gone with it; folders come first in the order of paths.
+    if (!NeedsParent(path).ok()) continue;
     if (!file->is_directory && !file->is_synced) file->bytes.resize(file->bytes.size() / 2);
+    file->is_synced = true;
     now_[path] = file;
   }
+  durable_ = now_;
   is_off_ = false;
   calls_left_ = -1;
 }
@@ -46,8 +51,14 @@ Status FakeFileSystem::Enter(bool& is_cut) {
 }
 
 Status FakeFileSystem::NeedsParent(const std::filesystem::path& path) const {
-  if (ParentOf(path).empty() || now_.contains(ParentOf(path))) return {};
+  const std::filesystem::path parent = ParentOf(path);
+  if (parent.empty() || parent == path.root_path() || now_.contains(parent)) return {};
   return FromErrno(ENOENT, path.string());
+}
+
+bool FakeFileSystem::HasEntries(const std::filesystem::path& directory) const {
+  const auto next = now_.upper_bound(directory / "");
+  return next != now_.end() && ParentOf(next->first) == directory;
 }
 
 Result<std::string> FakeFileSystem::Read(const std::filesystem::path& path) const {
@@ -77,10 +88,10 @@ Status FakeFileSystem::Write(const std::filesystem::path& path, std::string_view
   bool is_cut = false;
   PENSTOCK_TRY(Enter(is_cut));
   PENSTOCK_TRY(NeedsParent(path));
-  auto file = std::make_shared<File>();
+  auto& file = now_[path];
+  if (file == nullptr) file = std::make_shared<File>();
   file->bytes = is_cut ? bytes.substr(0, bytes.size() / 2) : bytes;
   file->is_synced = !is_cut;
-  now_[path] = std::move(file);
   return is_cut ? PowerIsOff() : Status();
 }
 
@@ -91,6 +102,7 @@ Status FakeFileSystem::Rename(const std::filesystem::path& from, const std::file
   if (is_cut) return PowerIsOff();
   if (!now_.contains(from)) return FromErrno(ENOENT, from.string());
   PENSTOCK_TRY(NeedsParent(to));
+  if (HasEntries(to)) return FromErrno(ENOTEMPTY, to.string());
   Names moved;
   for (auto entry = now_.lower_bound(from); entry != now_.end();) {
     const std::string text = entry->first.string();
@@ -120,7 +132,9 @@ Status FakeFileSystem::Link(const std::filesystem::path& from, const std::filesy
 
 Status FakeFileSystem::SetReadOnly(const std::filesystem::path& path) {
   const std::lock_guard lock(mutex_);
-  if (is_off_) return PowerIsOff();
+  bool is_cut = false;
+  PENSTOCK_TRY(Enter(is_cut));
+  if (is_cut) return PowerIsOff();
   return now_.contains(path) ? Status() : FromErrno(ENOENT, path.string());
 }
 
@@ -145,13 +159,18 @@ Status FakeFileSystem::RemoveTree(const std::filesystem::path& path) {
 
 Status FakeFileSystem::CreateDirectories(const std::filesystem::path& path) {
   const std::lock_guard lock(mutex_);
+  // A folder that is there already is left as it is: durable only if its maker, or a later SyncDirectory, made it so.
+  if (!is_off_ && now_.contains(path)) return {};
   bool is_cut = false;
   PENSTOCK_TRY(Enter(is_cut));
-  if (is_cut) return PowerIsOff();
-  for (std::filesystem::path folder = path; !folder.empty() && folder != folder.root_path(); folder = ParentOf(folder)) {
-    auto& file = now_[folder];
-    if (file == nullptr) file = std::make_shared<File>(File{.is_directory = true});
-    durable_[folder] = file;  // the contract: each made durable
+  std::filesystem::path folder = path.root_path();
+  for (const std::filesystem::path& name : path.relative_path()) {
+    folder /= name;
+    if (now_.contains(folder)) continue;
+    auto file = std::make_shared<File>(File{.is_directory = true});
+    now_[folder] = file;
+    if (is_cut) return PowerIsOff();
+    durable_[folder] = file;
   }
   return {};
 }

@@ -17,14 +17,17 @@ namespace penstock::os {
 class FakeFileSystem final : public FileSystem {
  public:
   enum class Fault { kPowerLoss, kDiskFull };
+  // What a machine may find of names that were not synced: a file system promises neither.
+  enum class UnsyncedNames { kGone, kKept };
 
   // Lets `calls` more changing calls through; the next one fails. kPowerLoss: it is half done, and every call after it
   // fails until Restart. kDiskFull: that call fails with kResourceExhausted, later ones work.
   void FailAfter(int calls, Fault fault);
   // Changing calls so far.
   int calls() const;
-  // What the machine finds when it comes back: everything that was not synced is gone, or torn.
-  void Restart();
+  // What the machine finds when it comes back: bytes that were not synced are gone but for a torn half, names that were
+  // not synced are gone or kept.
+  void Restart(UnsyncedNames names = UnsyncedNames::kGone);
 
   Result<std::string> Read(const std::filesystem::path& path) const override;
   bool Exists(const std::filesystem::path& path) const override;
@@ -49,6 +52,7 @@ class FakeFileSystem final : public FileSystem {
   // OK when the call may go on; `is_cut` is set when it must stop half-way.
   Status Enter(bool& is_cut);
   Status NeedsParent(const std::filesystem::path& path) const;
+  bool HasEntries(const std::filesystem::path& directory) const;
 
   mutable std::mutex mutex_;
   Names now_;

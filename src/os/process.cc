@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,6 +17,13 @@
 
 namespace penstock::os {
 namespace {
+
+// Of descriptors closed one by one, where the kernel cannot close a range.
+constexpr int kDescriptorsMax = 65536;
+// Between two looks at a child, where the kernel cannot watch a process.
+constexpr std::chrono::milliseconds kLook{5};
+// Of one poll(2), whose timeout is an int.
+constexpr int64_t kPollMsMax = 1'000'000;
 
 // What the child needs, made before fork: nothing may allocate after it.
 struct Plan {
@@ -44,9 +52,22 @@ Plan MakePlan(const ProcessOptions& options) {
   return plan;
 }
 
-// Runs in the child; only async-signal-safe calls. Reports errno through `failure` and ends.
-[[noreturn]] void Exec(const Plan& plan, const ProcessOptions& options, int out, int err, int failure) {
-  if (options.dies_with_thread) prctl(PR_SET_PDEATHSIG, SIGKILL);
+// Kernels before 5.9 and some sandboxes have no close_range. Async-signal-safe.
+void CloseFrom(int first) {
+  if (syscall(SYS_close_range, static_cast<unsigned>(first), ~0U, 0U) == 0) return;
+  rlimit limit{};
+  const bool is_known = getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < kDescriptorsMax;
+  const int end = is_known ? static_cast<int>(limit.rlim_cur) : kDescriptorsMax;
+  for (int fd = first; fd < end; ++fd) close(fd);
+}
+
+// Runs in the child; only async-signal-safe calls. Reports errno through `failure` and ends. MakePipe gave descriptors
+// above 2, so no dup2 here closes one that is still needed.
+[[noreturn]] void Exec(const Plan& plan, const ProcessOptions& options, pid_t parent, int out, int err, int failure) {
+  if (options.dies_with_thread) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent) _exit(127);  // it ended before the kernel was told
+  }
   signal(SIGPIPE, SIG_DFL);
   sigset_t none;
   sigemptyset(&none);
@@ -59,7 +80,7 @@ Plan MakePlan(const ProcessOptions& options) {
     dup2(failure, 3);
     fcntl(3, F_SETFD, FD_CLOEXEC);
   }
-  syscall(SYS_close_range, 4U, ~0U, 0U);
+  CloseFrom(4);
   if (is_ready) execve(plan.argv[0], plan.argv.data(), plan.envp.data());
   const int error = errno;
   [[maybe_unused]] const ssize_t written = write(3, &error, sizeof(error));
@@ -100,6 +121,13 @@ Result<Pipe> MakePipe() {
   Pipe pipe;
   pipe.read = FileDescriptor(ends[0]);
   pipe.write = FileDescriptor(ends[1]);
+  for (FileDescriptor* end : {&pipe.read, &pipe.write}) {
+    // In a process whose stdin or stdout was closed, a pipe must not take their place.
+    if (end->get() > STDERR_FILENO) continue;
+    FileDescriptor moved(fcntl(end->get(), F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
+    if (!moved.is_open()) return FromErrno(errno, "cannot make a pipe");
+    *end = std::move(moved);
+  }
   return pipe;
 }
 
@@ -117,8 +145,9 @@ Result<Process> Process::Start(const ProcessOptions& options) {
   sigset_t before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
+  const pid_t parent = getpid();
   process.pid_ = fork();
-  if (process.pid_ == 0) Exec(plan, options, out.write.get(), err.write.get(), failure.write.get());
+  if (process.pid_ == 0) Exec(plan, options, parent, out.write.get(), err.write.get(), failure.write.get());
   const int fork_error = errno;
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (process.pid_ < 0) return FromErrno(fork_error, "cannot start a process");
@@ -160,13 +189,20 @@ Result<int> Process::Wait() {
 }
 
 Result<std::optional<int>> Process::WaitFor(std::chrono::milliseconds timeout) {
-  if (exit_code_) return exit_code_;
-  FileDescriptor watched(static_cast<int>(syscall(SYS_pidfd_open, pid_, 0)));
-  if (!watched.is_open()) return FromErrno(errno, fmt::format("cannot watch process {}", pid_));
-  pollfd entry{.fd = watched.get(), .events = POLLIN, .revents = 0};
-  const int ready = poll(&entry, 1, static_cast<int>(timeout.count()));
-  if (ready <= 0) return std::optional<int>();
-  return std::optional<int>(PENSTOCK_TRY(Wait()));
+  const auto deadline = std::chrono::steady_clock::now() + timeout;
+  const FileDescriptor watched(static_cast<int>(syscall(SYS_pidfd_open, pid_, 0)));
+  while (!exit_code_) {
+    int status = 0;
+    const pid_t ended = waitpid(pid_, &status, WNOHANG);
+    if (ended == pid_) exit_code_ = ExitCodeOf(status);
+    if (ended < 0 && errno != EINTR) return FromErrno(errno, fmt::format("cannot wait for process {}", pid_));
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    if (exit_code_ || left.count() <= 0) break;
+    pollfd entry{.fd = watched.get(), .events = POLLIN, .revents = 0};
+    const auto pause = watched.is_open() ? left : std::min(left, kLook);
+    poll(&entry, watched.is_open() ? 1 : 0, static_cast<int>(std::min<int64_t>(pause.count(), kPollMsMax)));
+  }
+  return exit_code_;
 }
 
 Result<std::string> ReadAll(const FileDescriptor& file, size_t bytes_max) {

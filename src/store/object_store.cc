@@ -79,14 +79,14 @@ Result<std::string> FileObjectStore::Get(std::string_view digest) const {
   const std::filesystem::path path = Path(digest);
   auto bytes = files_->Read(path);
   if (!bytes.ok() && bytes.status().code() == Code::kNotFound) {
-    return NotFound(fmt::format("object {} is not in '{}'; register the model again, or copy the file from a backup",
+    return NotFound(fmt::format("object {} is not in '{}'; restore it from a backup, or register the model again",
                                 digest, root_.string()));
   }
   if (!bytes.ok()) return bytes.status();
   const std::string found = Sha256Hex(*bytes);
   if (found == digest) return bytes;
-  return DataLoss(fmt::format("object '{}' was changed: the SHA-256 of its bytes is {}; register the model again, or "
-                              "copy the file from a backup",
+  return DataLoss(fmt::format("object '{}' was changed: the SHA-256 of its bytes is {}; restore it from a "
+                              "backup, or register the model again",
                               path.string(), found));
 }
 
