@@ -9,7 +9,7 @@
 namespace penstock::protocol {
 namespace {
 
-constexpr std::array<std::pair<int, std::string_view>, 21> kTitles = {{
+constexpr std::array<std::pair<int, std::string_view>, 22> kTitles = {{
     {200, "OK"},
     {400, "Bad Request"},
     {401, "Unauthorized"},
@@ -26,6 +26,7 @@ constexpr std::array<std::pair<int, std::string_view>, 21> kTitles = {{
     {422, "Unprocessable Content"},
     {429, "Too Many Requests"},
     {431, "Request Header Fields Too Large"},
+    {499, "Client Closed Request"},
     {500, "Internal Server Error"},
     {501, "Not Implemented"},
     {503, "Service Unavailable"},
@@ -40,8 +41,9 @@ int HttpStatus(Code code) {
     case Code::kOk:
       return 200;
     case Code::kInvalidArgument:
-    case Code::kOutOfRange:
       return 422;
+    case Code::kOutOfRange:
+      return 400;
     case Code::kUnauthenticated:
       return 401;
     case Code::kPermissionDenied:
@@ -61,6 +63,7 @@ int HttpStatus(Code code) {
     case Code::kDeadlineExceeded:
       return 504;
     case Code::kCancelled:
+      return 499;
     case Code::kUnknown:
     case Code::kInternal:
     case Code::kDataLoss:

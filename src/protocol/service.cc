@@ -48,7 +48,7 @@ void Finish(http::Deferred& deferred, const serve::Snapshot& snapshot, const Req
   int http_status = 0;
   if (deferred.cancelled()) {
     http_status = prediction.Refuse(
-        {.http_status = 503, .detail = "the client closed its side of the connection before its turn came"});
+        {.http_status = 499, .detail = "the client closed its side of the connection before its turn came"});
   } else if (!workspace.ok()) {
     http_status = prediction.Refuse(ProblemFromStatus(workspace.status()));
   } else {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <utility>
@@ -17,7 +18,7 @@ class FakeModel final : public engine::Model {
   struct Behaviour {
     engine::Cost cost{.call_ns = 1, .row_ns = 1};
     Status failure;             // of each Predict
-    Status instance_failure;    // of NewInstance
+    int instances_max = 1000;   // NewInstance fails after so many
     std::vector<double> values;  // answered for row 0, 1, ... instead of sums
   };
 
@@ -35,7 +36,7 @@ class FakeModel final : public engine::Model {
   }
 
   Result<std::unique_ptr<engine::Instance>> NewInstance() const override {
-    if (!behaviour_.instance_failure.ok()) return behaviour_.instance_failure;
+    if (instances_.fetch_add(1) >= behaviour_.instances_max) return ResourceExhausted("no memory for one more instance");
     return std::unique_ptr<engine::Instance>(std::make_unique<Adder>(signature_, behaviour_));
   }
   const package::Signature& signature() const override { return signature_; }
@@ -92,6 +93,7 @@ class FakeModel final : public engine::Model {
   package::Signature signature_;
   Behaviour behaviour_;
   package::EngineEntry entry_;
+  mutable std::atomic<int> instances_ = 0;
 };
 
 }  // namespace penstock::serve

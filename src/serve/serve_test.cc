@@ -2,7 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <atomic>
+#include <cmath>
 #include <condition_variable>
 #include <deque>
 #include <latch>
@@ -80,9 +82,9 @@ TEST_F(ServeTest, WorkspacesAreUsedAgainUnlessTheyGrewLarge) {
 
 TEST_F(ServeTest, AModelWithoutAnInstanceIsNotLoaded) {
   auto model = std::make_unique<FakeModel>(FakeModel::SignatureOf({{"a", Type::kFloat64}}),
-                                           FakeModel::Behaviour{.instance_failure = Internal("no memory for buffers")});
+                                           FakeModel::Behaviour{.instances_max = 0});
   const auto snapshot = Snapshot::Make(std::move(model), {"a", 1}, {}, Clock::System(), metrics_);
-  EXPECT_EQ(snapshot.status().message(), "no memory for buffers");
+  EXPECT_EQ(snapshot.status().message(), "no memory for one more instance");
 }
 
 // Loops as a server has them: threads that run what is posted, and between that answer requests from their view.
@@ -138,6 +140,7 @@ class Loops {
         }
       }
       if (task) task();
+      std::this_thread::yield();
       if (loop.slot.view) Answer(loop);
     }
   }
@@ -157,7 +160,7 @@ class Loops {
 
 TEST_F(ServeTest, PublishReturnsWhenEveryLoopHasTheNewRoutes) {
   constexpr int kLoops = 3;
-  constexpr int64_t kVersions = 200;
+  constexpr int64_t kVersions = 50;
   RouteBoard board(kLoops);
   Loops loops(kLoops);
   board.Attach([&](const auto& task) { loops.RunOnEveryLoop(task); });
@@ -180,19 +183,21 @@ TEST_F(ServeTest, PublishReturnsWhenEveryLoopHasTheNewRoutes) {
 }
 
 TEST_F(ServeTest, PublishChangesNothingWhenALoopCannotBePrepared) {
-  RouteBoard board(1);
-  LoopSlot slot;
-  board.Attach([&](const auto& task) { task(slot); });
+  RouteBoard board(2);
+  std::array<LoopSlot, 2> slots = {LoopSlot{.loop = 0}, LoopSlot{.loop = 1}};
+  board.Attach([&](const auto& task) {
+    for (LoopSlot& slot : slots) task(slot);
+  });
   auto good = std::make_shared<Routes>();
   ASSERT_TRUE(good->Add(Load("m", 1)).ok());
   ASSERT_TRUE(board.Publish(good).ok());
 
-  FakeModel::Behaviour breaks;
-  auto model = std::make_unique<FakeModel>(FakeModel::SignatureOf({{"a", Type::kFloat64}}));
   auto bad = std::make_shared<Routes>();
-  ASSERT_TRUE(bad->Add(*Snapshot::Make(std::move(model), {"m", 2}, {}, Clock::System(), metrics_)).ok());
-  EXPECT_TRUE(board.Publish(bad).ok());
-  EXPECT_EQ(slot.epoch, 2u);
+  ASSERT_TRUE(bad->Add(Load("m", 2, {.instances_max = 1})).ok());
+  EXPECT_EQ(board.Publish(bad).code(), Code::kResourceExhausted);
+  EXPECT_EQ(board.current(), good);
+  EXPECT_EQ(board.epoch(), 1u);
+  for (const LoopSlot& slot : slots) EXPECT_EQ((*slot.view->routes().Only())->version(), 1);
 }
 
 TEST(Executor, RunsEverythingThatItTook) {
