@@ -30,7 +30,8 @@ class [[nodiscard]] Result {
 
   T& operator*() & { return Checked(); }
   const T& operator*() const& { return const_cast<Result*>(this)->Checked(); }
-  T&& operator*() && { return std::move(Checked()); }
+  // By value, so that a loop over the value of a temporary keeps it.
+  T operator*() && { return std::move(Checked()); }
   T* operator->() { return &Checked(); }
   const T* operator->() const { return &const_cast<Result*>(this)->Checked(); }
 
