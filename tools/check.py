@@ -147,8 +147,10 @@ def instructions() -> Tally:
 
 def write_long_result(results: list[fuzz.Result]) -> None:
     """Write down what the long run did, for tests/long_result.json to be committed."""
+    changed = capture(["git", "status", "--porcelain", "--untracked-files=no"])
     result = {
         "commit": capture(["git", "rev-parse", "HEAD"]),
+        "with_changes": bool(changed),
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "fuzzers": {r.name: {"seconds": r.seconds, "inputs": r.executions} for r in results},
     }

@@ -28,8 +28,8 @@ LONGER: dict[str, int] = {}
 LICENCE = "// SPDX-License-Identifier: Apache-2.0"
 LEFTOVER = re.compile(r"(//|#)\s*(TO" r"DO|FIX" r"ME|XXX)\b")
 REGISTRY = re.compile(
-    r"pypi\.or[g]|pythonhosted\.or[g]|npmjs\.or[g]|npmjs\.co[m]|proxy\.golang\.or[g]|sum\.golang\.or[g]"
-    r"|static\.crates\.i[o]|deb\.debian\.or[g]|security\.debian\.or[g]|repo1?\.maven\b"
+    r"pypi\.or[g]|pythonhosted\.or[g]|npmjs\.(or[g]|co[m])|(proxy|sum)\.golang\.or[g]"
+    r"|static\.crates\.i[o]|(deb|security)\.debian\.or[g]|repo1?\.maven\b"
 )
 MACHINE = re.compile(r"(?<![\w.])/(root|work|home)/\w")
 NAMELESS = re.compile(r"^(managers?|helpers?|utils?|utilit(y|ies)|common|core|misc)$")
