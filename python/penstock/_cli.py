@@ -78,8 +78,8 @@ def _open_model(path: Path) -> Any:
             lines = str(error).strip().splitlines()
             raise _penstock.InvalidArgumentError(
                 f"'{path}' cannot be opened, it raised {type(error).__name__}"
-                f"{': ' + lines[0].rstrip('.') if lines else ''}; a model saved by joblib.dump, with "
-                f"the packages that this Python has, was expected"
+                f"{': ' + lines[0].rstrip('.') if lines else ''}; a model saved by joblib.dump, "
+                f"with the packages that this Python has, was expected"
             ) from error
     for message in {str(warning.message).splitlines()[0] for warning in told}:
         print(f"penstock: opening '{path}': {message}", file=sys.stderr)

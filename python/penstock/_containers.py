@@ -29,7 +29,8 @@ class Container:
     X
         What the user gave, or the DataFrame that it was converted to.
     kind
-        "frame" (pandas.DataFrame), "array" (two-dimensional numpy.ndarray) or "list".
+        "frame" (pandas.DataFrame), "array" (two-dimensional numpy.ndarray), "list" (of rows), or
+        "text" (a Series, an array or a list of texts, as text vectorizers take them).
     columns
         One-dimensional, one per column of X.
     names
@@ -60,9 +61,9 @@ class Container:
 
     def take(self, rows: Sequence[int]) -> Any:
         """Return these rows of X in X's own container."""
-        if self.kind == "frame":
+        if hasattr(self.X, "iloc"):
             return self.X.iloc[list(rows)]
-        if self.kind == "array":
+        if isinstance(self.X, np.ndarray):
             return self.X[list(rows)]
         return [self.X[row] for row in rows]
 
@@ -75,6 +76,8 @@ class Container:
         """
         if self.kind == "frame":
             return self._rebuild_frame(columns)
+        if self.kind == "text":
+            return self._rebuild_text(columns[0])
         array = self._rebuild_array(columns)
         return array if self.kind == "array" else array.tolist()
 
@@ -94,6 +97,13 @@ class Container:
         frame.columns = self.X.columns
         return frame
 
+    def _rebuild_text(self, column: Column) -> Any:
+        if hasattr(self.X, "iloc"):
+            import pandas as pd
+
+            return pd.Series(_restore(column, self.X.dtype, self.X), name=self.X.name)
+        return _restore_objects(column, self.columns[0]) if self.X is self.columns[0] else column
+
     def _rebuild_array(self, columns: Sequence[Column]) -> Array:
         dtype = self.columns[0].dtype
         if dtype.kind in "biuf":
@@ -112,14 +122,17 @@ def contain(X: Any) -> Container:
     Parameters
     ----------
     X
-        A pandas DataFrame, a two-dimensional NumPy array, a list of rows, or any table that
-        converts to a DataFrame (polars, pyarrow, penstock.Table).
+        A pandas DataFrame, a two-dimensional NumPy array, a list of rows, any table that converts
+        to a DataFrame (polars, pyarrow, penstock.Table), or one-dimensional text.
 
     Raises
     ------
     InvalidArgumentError
         X is something else, or is not two-dimensional.
     """
+    if _is_text(X):
+        values = np.array(X, dtype=object) if isinstance(X, list | tuple) else X
+        return Container(X, "text", (values,), ("x0",), False)
     if isinstance(X, np.ndarray):
         return _contain_array(X, X, "array")
     if isinstance(X, list | tuple):
@@ -135,6 +148,12 @@ def contain(X: Any) -> Container:
     if hasattr(X, "to_pandas") and not hasattr(X, "to_frame"):
         return _contain_frame(X.to_pandas())
     raise InvalidArgumentError(_not_a_table(X))
+
+
+def _is_text(X: Any) -> bool:
+    """Tell whether X is a row of texts; a table of them is not."""
+    is_row = isinstance(X, list | tuple) or (hasattr(X, "dtype") and getattr(X, "ndim", 2) == 1)
+    return is_row and len(X) > 0 and all(isinstance(value, str) for value in X)
 
 
 def _not_a_table(X: Any) -> str:

@@ -162,6 +162,9 @@ def _describe(
         probabilities.dtype.name if is_per_class and probabilities is not None else None
     )
     label_type = _label_type(classes, model)
+    if predicted.dtype.kind == classes.dtype.kind == "U":
+        # Of the labels seen here, or of longer ones.
+        dtype = np.result_type(predicted.dtype, classes.dtype).str
     return Answers(
         "classification", classes, label_type, prediction_type, 0, dtype, probabilities_dtype
     )

@@ -128,6 +128,7 @@ def _convert(subject: Subject, model: Any, precision: str) -> Candidate:
     onnx_model = _to_onnx(model, feeds)
     feeds = _name_inputs(onnx_model, feeds)
     options = _choose_outputs(onnx_model, subject)
+    _forget_locales(onnx_model)
     used = {output.name: output for output in onnx_model.graph.output}
     numbers = [o.type.tensor_type.elem_type for o in used.values()]
     tensors = [tensor(feed.name, feed.type_name, feed.columns) for feed in feeds]
@@ -195,6 +196,7 @@ def _to_onnx(model: Any, feeds: Sequence[_Feed]) -> Any:
             try:
                 return convert_sklearn(
                     prepared,
+                    name=type(model).__name__,  # otherwise it is a random one
                     initial_types=initial,
                     target_opset=TARGET_OPSET,
                     options=options,
@@ -347,6 +349,17 @@ def _graph_names(names: Sequence[str]) -> list[str]:
         numbered = itertools.chain([plain], (f"{plain}{i}" for i in itertools.count(1)))
         taken.append(next(n for n in numbered if n not in taken))
     return taken
+
+
+def _forget_locales(onnx_model: Any) -> None:
+    """Let text be normalised in a locale that every machine has: en_US is missing on servers."""
+    from onnx import helper
+
+    for node in onnx_model.graph.node:
+        if node.op_type == "StringNormalizer":
+            kept = [attribute for attribute in node.attribute if attribute.name != "locale"]
+            del node.attribute[:]
+            node.attribute.extend([*kept, helper.make_attribute("locale", "C.UTF-8")])
 
 
 def _choose_outputs(onnx_model: Any, subject: Subject) -> dict[str, Any]:

@@ -106,10 +106,27 @@ def _check_known(transformers: list[Any], final: Any) -> None:
         if not any(_keeps(transformer, base, "transform") for base in scalers):
             raise NotExportableError(f"{type(transformer).__name__} is none of its scalers")
     if not any(is_known(final) for is_known, _ in _finals()):
-        raise NotExportableError(
-            f"{type(final).__name__} is none of its models (linear and logistic regression, trees, "
-            f"random forests)"
-        )
+        raise NotExportableError(_unknown(final))
+
+
+def _unknown(model: Any) -> str:
+    kind, base = type(model), _plain_base(model)
+    if base is not None and base is not kind:
+        return f"{kind.__name__} changes how {base.__name__} predicts"
+    return (
+        f"{kind.__name__} is none of its models (linear and logistic regression, trees, random "
+        f"forests)"
+    )
+
+
+def _plain_base(model: Any) -> type | None:
+    """Return scikit-learn's estimator that a class builds on."""
+    estimators = (
+        base
+        for base in type(model).__mro__
+        if base.__module__.startswith("sklearn.") and not inspect.isabstract(base)
+    )
+    return next((base for base in estimators if "fit" in dir(base)), None)
 
 
 def _scalers() -> dict[type, Callable[[_Program, Any, Any], None]]:

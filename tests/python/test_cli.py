@@ -1,0 +1,86 @@
+"""penstock register: the one command that opens a user's Python file."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+ROWS = pd.DataFrame(
+    {"age": np.arange(40) % 23, "income": np.arange(40) * 1.5, "churned": [0, 1] * 20}
+)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    X = ROWS.drop(columns="churned")
+    joblib.dump(LogisticRegression().fit(X, ROWS["churned"]), tmp_path / "model.joblib")
+    ROWS.to_csv(tmp_path / "rows.csv", index=False)
+    return tmp_path
+
+
+def penstock(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "penstock", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+
+def register(
+    model: str = "model.joblib", examples: str = "rows.csv", target: str = "churned", *more: str
+) -> subprocess.CompletedProcess[str]:
+    flags = ["--name", "churn", "--examples", examples]
+    return penstock("register", model, *flags, *(["--target", target] if target else []), *more)
+
+
+def test_a_joblib_file_becomes_a_version(files: Path) -> None:
+    done = register()
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("churn@1  native, checked on 40 rows and ")
+    assert (
+        json.loads(register("model.joblib", "rows.csv", "churned", "--json").stdout)["version"] == 2
+    )
+
+
+class Bomb:
+    """An object whose pickle raises when it is opened."""
+
+    def __reduce__(self):
+        return (exec, ("raise ValueError('boom')",))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({"model": "nowhere.joblib"}, "no file 'nowhere.joblib'"),
+        ({"model": "rows.csv"}, "'rows.csv' cannot be opened, it raised"),
+        ({"model": "bomb.joblib"}, "'bomb.joblib' cannot be opened, it raised ValueError: boom"),
+        ({"model": "dict.joblib"}, "type dict is not a model"),
+        ({"examples": "nowhere.csv"}, "no file 'nowhere.csv'"),
+        ({"target": "churnd"}, "no column 'churnd', which --target names. Did you mean 'churned'?"),
+        ({"target": ""}, "column 'churned', which the model was not fitted on"),
+        ({"examples": "narrow.csv"}, "no column 'income'"),
+        ({"examples": "words.csv"}, "cannot predict the first rows of X"),
+        ({"examples": "empty.csv"}, "'empty.csv' cannot be read as CSV"),
+    ],
+    ids=lambda value: "-".join(value.values()) or "no target" if isinstance(value, dict) else "",
+)
+def test_what_goes_wrong_is_one_sentence(files: Path, arguments: dict, told: str) -> None:
+    joblib.dump(Bomb(), files / "bomb.joblib")
+    joblib.dump({"a": 1}, files / "dict.joblib")
+    ROWS.drop(columns="income").to_csv(files / "narrow.csv", index=False)
+    ROWS.assign(age="three").to_csv(files / "words.csv", index=False)
+    (files / "empty.csv").write_text("")
+    done = register(**arguments)
+    assert done.returncode != 0
+    assert done.stdout == ""
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("penstock: ")
+    assert told in lines[0]
+    assert json.loads(penstock("models", "list", "--json").stdout) in ([], {"models": []})

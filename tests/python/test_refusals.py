@@ -1,0 +1,230 @@
+"""What register and predict refuse, and in which words."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.datasets import load_diabetes
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+
+import penstock
+
+FRAME = pd.DataFrame({"age": [20.0, 30.0, 40.0, 50.0] * 10, "income": np.arange(40.0)})
+TARGET = np.array([0, 0, 1, 1] * 10)
+FITTED = LogisticRegression().fit(FRAME, TARGET)
+
+
+def check_refused(
+    model: object, X: object, *parts: str, name: str = "m", **options: object
+) -> None:
+    with pytest.raises(penstock.InvalidArgumentError) as refused:
+        penstock.register(model, X, name=name, **options)
+    message = str(refused.value)
+    assert all(part in message for part in parts), message
+    assert "\n" not in message
+    assert penstock.models() == []
+
+
+@pytest.mark.parametrize(
+    ("model", "parts"),
+    [
+        ({"coef": 1}, ["an object of type dict is not a model", "predict"]),
+        (None, ["NoneType is not a model"]),
+        (LogisticRegression, ["LogisticRegression is a class", "LogisticRegression().fit(X, y)"]),
+        ("model.joblib", ["'model.joblib' is a path", "joblib.load"]),
+        (StandardScaler(), ["type StandardScaler is not a model"]),
+        (LogisticRegression(), ["the LogisticRegression is not fitted", "fit(X, y)"]),
+        (make_pipeline(StandardScaler(), LogisticRegression()), ["Pipeline is not fitted"]),
+    ],
+    ids=["dict", "none", "class", "path", "transformer", "unfitted", "unfitted pipeline"],
+)
+def test_what_is_not_a_fitted_model(model: object, parts: list[str]) -> None:
+    check_refused(model, FRAME, *parts)
+
+
+@pytest.mark.parametrize(
+    ("X", "parts"),
+    [
+        (FRAME[["age"]], ["X has no column 'income'"]),
+        (
+            FRAME.rename(columns={"income": "incme"}),
+            ["no column 'income'", "Did you mean 'incme'?"],
+        ),
+        (FRAME.assign(churned=1), ["X has column 'churned'", "X[model.feature_names_in_]"]),
+        (FRAME[["income", "age"]], ["another order", "'income' stands where 'age' was expected"]),
+        (FRAME.to_numpy()[:, :1], ["X has 1 columns", "fitted on 2"]),
+        (FRAME.iloc[:0], ["X has 0 rows and 2 columns"]),
+        (FRAME["age"], ["X is a Series", "one dimension", "X.to_frame()"]),
+        (FRAME.to_numpy()[0], ["X has 1 dimension", "X.reshape(1, -1)"]),
+        (scipy.sparse.csr_matrix(FRAME.to_numpy()), ["sparse matrix", "X.toarray()"]),
+        ([[1.0, 2.0], [3.0]], ["rows of different lengths (1 and 2)"]),
+        ([{"age": 1, "income": 2}], ["list of records", "pandas.DataFrame(X)"]),
+        (7, ["X is an int", "a DataFrame"]),
+        (FRAME.assign(income=pd.Timestamp("2026-01-01")), ["'income'", "datetime64", "number"]),
+        (FRAME.assign(income=["a", 1] * 20), ["'income'", "objects of type int, str"]),
+        (FRAME.assign(income="many"), ["LogisticRegression cannot predict the first rows", "many"]),
+    ],
+    ids=[
+        "missing column",
+        "misspelt column",
+        "unknown column",
+        "other order",
+        "too narrow",
+        "no rows",
+        "series",
+        "one row",
+        "sparse",
+        "ragged",
+        "records",
+        "number",
+        "dates",
+        "mixed",
+        "text",
+    ],
+)
+def test_rows_that_do_not_fit_the_model(X: object, parts: list[str]) -> None:
+    check_refused(FITTED, X, *parts)
+
+
+@pytest.mark.parametrize(("value", "word"), [(np.nan, "NaN"), (np.inf, "infinity")])
+def test_rows_that_the_model_refuses_are_no_evidence(value: float, word: str) -> None:
+    X = FRAME.copy()
+    X.loc[[3, 5, 7], "income"] = value
+    check_refused(
+        FITTED, X, f"X holds {word} in column 'income' (3 rows)", f"the model refuses {word}"
+    )
+
+
+@pytest.mark.parametrize("name", ["", "a b", "churn@1", "../churn", "x" * 300])
+def test_names_that_no_model_can_have(name: str) -> None:
+    check_refused(FITTED, FRAME, name=name)
+
+
+def test_an_integer_beyond_int64() -> None:
+    X = pd.DataFrame({"id": np.array([1, 2**63], dtype=np.uint64)})
+    model = LinearRegression().fit(X, [1, 2])
+    check_refused(model, X, "column 'id' holds 9223372036854775808", "2^63 - 1")
+
+
+def test_the_service_refuses_what_the_original_refuses(blurred_digits) -> None:
+    X, y = blurred_digits(0, 500)
+    model = LogisticRegression(max_iter=300).fit(X, y)
+    version = penstock.register(model, X, y, name="m")
+    assert not any(column["allows_missing"] for column in version.signature["inputs"])
+    assert not any(column["allows_infinity"] for column in version.signature["inputs"])
+    kinds = {refusal["kind"] for refusal in version.parity.report["refusals"]}
+    assert {"missing", "infinity"} <= kinds
+    assert "refuses what yours refuses" in repr(version)
+    for value, word in ((math.nan, "missing|NaN"), (math.inf, "infinit")):
+        wrong = X[:3].copy()
+        wrong[1, 2] = value
+        with pytest.raises(penstock.InvalidArgumentError, match=f"row 1.*x2.*({word})"):
+            version.predict(wrong)
+
+
+def test_predict_names_the_column_at_fault() -> None:
+    version = penstock.register(FITTED, FRAME, name="m")
+    for X, told in (
+        (FRAME[["age"]], "no column 'income'"),
+        (FRAME.assign(extra=1), "column 'extra', which the model does not take"),
+        (FRAME.to_numpy()[:, :1], "X has 1 columns; m@1 takes 2"),
+        (
+            FRAME.assign(income="many"),
+            "column 'income' holds string values; the model takes float64",
+        ),
+        (FRAME.iloc[:0], "X has no rows"),
+    ):
+        with pytest.raises(penstock.InvalidArgumentError, match=told):
+            version.predict(X)
+
+
+def test_a_model_without_probabilities_says_so() -> None:
+    X, y = load_diabetes(return_X_y=True)
+    version = penstock.register(LinearRegression().fit(X, y), X, name="m")
+    with pytest.raises(penstock.FailedPreconditionError, match="m@1 has no probabilities"):
+        version.predict_proba(X)
+
+
+class NearestCentre(ClassifierMixin, BaseEstimator):
+    """A model of the user's own, which no exporter knows."""
+
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        self.centres_ = np.array(
+            [np.asarray(X)[y == label].mean(axis=0) for label in self.classes_]
+        )
+        return self
+
+    def predict(self, X):
+        distances = ((np.asarray(X)[:, None] - self.centres_) ** 2).sum(axis=2)
+        return self.classes_[distances.argmin(axis=1)]
+
+
+class LoudForest(RandomForestClassifier):
+    """A forest whose predict is the user's own."""
+
+    def predict(self, X):
+        return super().predict(X)[::1]
+
+
+@pytest.mark.parametrize(
+    ("model", "told"),
+    [
+        (NearestCentre(), "NearestCentre is none of its models"),
+        (LoudForest(n_estimators=2), "LoudForest changes how RandomForestClassifier predicts"),
+        (
+            make_pipeline(FunctionTransformer(np.log1p), LogisticRegression()),
+            "FunctionTransformer is none of its scalers",
+        ),
+    ],
+    ids=["own estimator", "subclass", "own function"],
+)
+def test_a_model_without_native_form_is_registered_and_told(model, told: str) -> None:
+    X = FRAME.to_numpy()
+    version = penstock.register(model.fit(X, TARGET), X, name="m")
+    assert version.engine == "python"
+    assert told in version.engine_reason
+    assert repr(version).startswith("m@1  not native: ")
+    assert "\n" not in repr(version)
+    with pytest.raises(penstock.UnimplementedError, match="worker.*later release"):
+        version.serve()
+    with pytest.raises(penstock.UnimplementedError):
+        version.predict(X)
+
+
+def test_several_labels_a_row_stay_in_python(digits) -> None:
+    X, y = digits
+    model = RandomForestClassifier(2).fit(X, np.column_stack([y, y % 2]))
+    version = penstock.register(model, X, name="m")
+    assert version.engine == "python"
+    assert "several labels a row" in version.engine_reason
+
+
+def test_what_cannot_be_pickled_and_is_not_native_says_both() -> None:
+    model = make_pipeline(FunctionTransformer(lambda X: X), LogisticRegression())
+    check_refused(model.fit(FRAME, TARGET), FRAME, "FunctionTransformer", "cannot be pickled")
+
+
+class Unsteady(LinearRegression):
+    """A model that fails on some rows."""
+
+    def predict(self, X):
+        if len(X) > 20:
+            raise RuntimeError("too many rows for me")
+        return super().predict(X)
+
+
+def test_an_exception_of_the_model_comes_out_as_it_was() -> None:
+    model = Unsteady().fit(FRAME, TARGET)
+    with pytest.raises(RuntimeError, match="too many rows for me"):
+        penstock.register(TransformedTargetRegressor(model).fit(FRAME, TARGET), FRAME, name="m")
+    assert penstock.models() == []

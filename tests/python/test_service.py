@@ -1,0 +1,119 @@
+"""The handle on a server: ready when it is returned, gone when it is to be."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+import penstock
+
+GONE_S_MAX = 20.0
+
+
+@pytest.fixture
+def version(digits) -> penstock.ModelVersion:
+    X, y = digits
+    return penstock.register(LogisticRegression(max_iter=100).fit(X, y), X, name="digits")
+
+
+def post(url: str, body: object) -> tuple[int, dict]:
+    request = urllib.request.Request(url, json.dumps(body).encode())
+    try:
+        with urllib.request.urlopen(request, timeout=10) as response:
+            return response.status, json.load(response)
+    except urllib.error.HTTPError as error:
+        return error.code, json.load(error)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def wait_until_gone(pid: int) -> None:
+    deadline = time.monotonic() + GONE_S_MAX
+    while is_alive(pid):
+        assert time.monotonic() < deadline, f"process {pid} is still there"
+        time.sleep(0.01)
+
+
+def test_a_service_answers_what_the_version_answers(version, digits) -> None:
+    X = digits[0][:5]
+    with version.serve() as service:
+        assert service.is_running
+        assert service.url in repr(service)
+        status, answer = post(f"{service.url}/predict", {"features": X.tolist()})
+        assert status == 200
+        assert answer["model"] == "digits"
+        assert answer["predictions"] == version.predict(X).tolist()
+        assert answer["probabilities"] == version.predict_proba(X).tolist()
+        status, problem = post(f"{service.url}/predict", {"features": [[1, 2]]})
+        assert status == 422
+    assert not service.is_running
+    assert "stopped" in repr(service)
+    with pytest.raises(urllib.error.URLError):
+        post(f"{service.url}/predict", {})
+
+
+def test_stopping_twice_is_fine(version) -> None:
+    service = version.serve()
+    service.stop()
+    service.stop()
+    assert service._process.returncode == 0
+
+
+def test_two_services_take_ports_of_their_own(version) -> None:
+    with version.serve() as first, version.serve() as second:
+        assert first.url != second.url
+
+
+def test_a_taken_port_is_told(version) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(penstock.FailedPreconditionError, match=str(port)):
+            version.serve(port)
+
+
+CHILD = """
+import os, sys, penstock
+service = penstock.load("digits").serve()
+print(service._process.pid, flush=True)
+if sys.argv[1] == "wait":
+    sys.stdin.read()
+elif sys.argv[1] == "drop":
+    del service
+"""
+
+
+@pytest.mark.parametrize("how", ["end", "drop"])
+def test_the_server_ends_with_the_process(version, how: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", CHILD, how], capture_output=True, text=True, check=True, timeout=60
+    )
+    wait_until_gone(int(done.stdout))
+
+
+def test_the_server_ends_when_the_process_is_killed(version) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", CHILD, "wait"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as child:
+        assert child.stdout is not None
+        server = int(child.stdout.readline())
+        assert is_alive(server)
+        os.kill(child.pid, signal.SIGKILL)
+        wait_until_gone(server)
