@@ -7,6 +7,7 @@
 #include <limits>
 #include <numeric>
 
+#include "engine/predictions_json.h"
 #include "json/text.h"
 
 namespace penstock::serve {
@@ -14,17 +15,10 @@ namespace {
 
 constexpr std::string_view kParityFile = "parity.json";
 
-std::string TextOf(int64_t label) { return fmt::format("{}", label); }
-std::string TextOf(bool label) { return label ? "true" : "false"; }
-std::string TextOf(double label) {
-  std::string text;
-  json::AppendDouble(text, label);
-  return text;
-}
-std::string TextOf(const std::string& label) {
-  std::string text;
-  json::AppendString(text, label);
-  return text;
+std::string Quoted(std::string_view text) {
+  std::string quoted;
+  json::AppendString(quoted, text);
+  return quoted;
 }
 
 // Header values are visible ASCII (RFC 9110, section 5.5): everything else in a name is percent-encoded.
@@ -58,18 +52,6 @@ Result<json::Value> ParitySummary(const package::Package& package) {
 
 }  // namespace
 
-std::vector<std::string> ClassTexts(const package::Classes& classes) {
-  std::vector<std::string> texts;
-  std::visit(
-      [&](const auto& labels) {
-        if constexpr (!std::is_same_v<std::decay_t<decltype(labels)>, std::monostate>) {
-          for (const auto& label : labels) texts.push_back(TextOf(label));
-        }
-      },
-      classes);
-  return texts;
-}
-
 Snapshot::Snapshot(std::unique_ptr<engine::Model> model, ModelId id, const SnapshotOptions& options,
                    const Clock& clock, observe::Metrics& metrics)
     : model_(std::move(model)),
@@ -79,12 +61,12 @@ Snapshot::Snapshot(std::unique_ptr<engine::Model> model, ModelId id, const Snaps
       metrics_(metrics, id_.name, id_.version),
       columns_(model_->signature()),
       name_header_(HeaderValue(id_.name)),
-      version_header_(TextOf(id_.version)),
+      version_header_(fmt::format("{}", id_.version)),
       answer_prefix_("{\"model\":"),
-      class_texts_(ClassTexts(model_->signature().classes)) {
+      class_texts_(engine::ClassTexts(model_->signature().classes)) {
   json::AppendString(answer_prefix_, id_.name);
   answer_prefix_ += fmt::format(",\"version\":{},\"id\":\"", id_.version);
-  for (const std::string& name : columns_.names()) column_keys_.push_back(TextOf(name));
+  for (const std::string& name : columns_.names()) column_keys_.push_back(Quoted(name));
 }
 
 Result<std::shared_ptr<const Snapshot>> Snapshot::Load(const package::Package& package, ModelId id,

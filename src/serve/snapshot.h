@@ -112,7 +112,4 @@ class Snapshot {
 inline constexpr size_t kIdleWorkspacesMax = 64;
 inline constexpr int64_t kIdleRowsMax = 4096;
 
-// The JSON text of each class label.
-std::vector<std::string> ClassTexts(const package::Classes& classes);
-
 }  // namespace penstock::serve
