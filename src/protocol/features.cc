@@ -162,7 +162,7 @@ bool Decoder::ReadList() {
   int64_t row = 0;
   do {
     if (!cursor_.Take(opener)) {
-      const std::string_view expected = row == 0               ? "a record (an object) or a row (a list)"
+      const std::string_view expected = row == 0               ? "a record or a row (one row is a list in a list: [[1, 2]])"
                                         : shape_ == Shape::kRows ? "a list, as the first row is one,"
                                                                  : "an object, as the first row is one,";
       return Misfit(InvalidArgument(fmt::format("row {} is {}; {} was expected", row, KindOf(cursor_.Peek()), expected)),

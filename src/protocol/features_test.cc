@@ -120,7 +120,7 @@ TEST_F(FeaturesTest, RefusesWhatDoesNotFitWithThePlace) {
       {R"({"features":{"age":[],"income":[],"plan":[],"vip":[]}})", "/features", "the columns are empty"},
       {R"({"features":3})", "/features", "'features' is a number; a list of records"},
       {R"({"features":null})", "/features", "'features' is null"},
-      {R"({"features":[1,2,3,4]})", "/features/0", "row 0 is a number; a record (an object) or a row (a list) was expected"},
+      {R"({"features":[1,2,3,4]})", "/features/0", "row 0 is a number; a record or a row (one row is a list in a list: [[1, 2]]) was expected"},
       {R"({"features":[[1,1,"a",true],{"age":1}]})", "/features/1", "row 1 is an object; a list, as the first row is one"},
       {R"({"features":[{"age":1,"income":1,"plan":"a","vip":true},[1]]})", "/features/1", "row 1 is a list; an object"},
       {R"({"features":[[1,1,"a",true],[1,1,"a"]]})", "/features/1", "3"},
