@@ -15,7 +15,7 @@ struct sqlite3_stmt;
 namespace penstock::data {
 
 // How long a read waits for a lock that another process holds.
-inline constexpr int kBusyMsMax = 10'000;
+inline constexpr int kBusyMsMax = 5'000;
 
 struct CloseDatabase {
   void operator()(sqlite3* database) const;
