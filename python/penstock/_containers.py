@@ -90,7 +90,7 @@ class Container:
             for column, dtype, values in zip(columns, dtypes, self.columns, strict=True)
         ]
         first = restored[0].dtype
-        if isinstance(first, np.dtype) and all(column.dtype == first for column in restored):
+        if first.kind in "biuf" and all(column.dtype == first for column in restored):
             # One block is several times as fast to make as one column after the other.
             return pd.DataFrame(np.column_stack(restored), columns=self.X.columns, copy=False)
         frame = pd.DataFrame(dict(enumerate(restored)), copy=False)
@@ -216,7 +216,9 @@ def _restore(column: Column, dtype: Any, values: Values) -> Any:
     """Return a column in a pandas or NumPy dtype."""
     if isinstance(dtype, np.dtype):
         if dtype.kind == "O":
-            return _restore_objects(column, values)
+            import pandas as pd
+
+            return pd.Series(_restore_objects(column, values), dtype=object)
         return _restore_numpy(column, dtype)
     return _restore_extension(column, dtype)
 

@@ -83,10 +83,11 @@ def register(
     answers = answers_of(model, container)
     candidates = export(Subject(model, container, types, answers), engine)
     has_names = container.has_names or hasattr(model, "feature_names_in_")
+    folder = None if home is None else str(home)
     python_object, unkept = pickled(model)
     registered = _penstock.register(
         name=name,
-        home=None if home is None else str(home),
+        home=folder,
         signature_json=signature_json(container.names, types, has_names, answers),
         candidates=candidates.forms,
         columns=columns,
@@ -95,10 +96,8 @@ def register(
         native_hint="; ".join(filter(None, [candidates.hint, unkept])),
         details_json=json.dumps(_details(model, container, answers)),
     )
-    version = _penstock.open_version(
-        f"{registered.name}@{registered.version}", None if home is None else str(home)
-    )
-    return ModelVersion(version)
+    version = _penstock.open_version(f"{registered.name}@{registered.version}", folder)
+    return ModelVersion(version, folder)
 
 
 def _details(model: Any, container: Container, answers: Answers) -> dict[str, Any]:

@@ -96,10 +96,12 @@ def start_service(path: str, spec: str, *, host: str, port: int, admin_port: int
     """
     command = [str(Path(binary_dir) / "penstock-server"), path, "--as", spec]
     command += ["--host", host, "--port", str(port), "--admin-port", str(admin_port)]
+    # No load balancer needs a notice that the port is about to close.
+    command += ["--drain-notice-ms", "0", "--announce", "json", "--until-eof", "0"]
     # The pipe closes with this process, however it ends; then the server drains and ends. A session
     # of its own: Ctrl-C in a terminal or a notebook is this process's to handle.
     process = subprocess.Popen(
-        [*command, "--announce", "json", "--until-eof", "0"],
+        command,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -50,8 +50,9 @@ class ModelVersion:
         What was noted at registration: framework, versions, class of the model.
     """
 
-    def __init__(self, version: _penstock.Version) -> None:
+    def __init__(self, version: _penstock.Version, home: str | None) -> None:
         self._version = version
+        self._home = home
         self._lock = threading.Lock()
         self._engine: _penstock.Predictor | None = None
 
@@ -83,11 +84,11 @@ class ModelVersion:
 
     @functools.cached_property
     def parity(self) -> Parity:  # noqa: D102
-        return Parity.of(json.loads(self._version.parity_json))
+        return Parity.of(json.loads(self._unpacked.parity_json))
 
     @functools.cached_property
     def signature(self) -> dict[str, Any]:  # noqa: D102
-        signature: dict[str, Any] = json.loads(self._version.signature_json)
+        signature: dict[str, Any] = json.loads(self._unpacked.signature_json)
         return signature
 
     @functools.cached_property
@@ -207,19 +208,25 @@ class ModelVersion:
                 f"{self._spec} has no native form, and the Python worker that would serve it comes "
                 f"with a later release: {self.engine_reason}"
             )
-        return start_service(self._path(), self._spec, host=host, port=port, admin_port=admin_port)
+        return start_service(
+            self._unpacked.path, self._spec, host=host, port=port, admin_port=admin_port
+        )
 
     @functools.cached_property
     def _labels(self) -> Array | None:
         return labels_of(self.signature)
 
-    def _path(self) -> str:
-        return self._version.path
+    @functools.cached_property
+    def _unpacked(self) -> _penstock.Version:
+        # What a listing of models gives has not been unpacked.
+        return (
+            self._version if self._version.path else _penstock.open_version(self._spec, self._home)
+        )
 
     def _predictor(self) -> _penstock.Predictor:
         with self._lock:
             if self._engine is None:
-                self._engine = _penstock.predictor(self._path())
+                self._engine = _penstock.predictor(self._unpacked.path)
             return self._engine
 
     def _columns(self, X: Any) -> list[_penstock.Column]:
@@ -281,7 +288,8 @@ def load(spec: str, *, home: str | PathLike[str] | None = None) -> ModelVersion:
     --------
     >>> penstock.load("churn@1").predict(X)
     """
-    return ModelVersion(_penstock.open_version(spec, None if home is None else str(home)))
+    folder = None if home is None else str(home)
+    return ModelVersion(_penstock.open_version(spec, folder), folder)
 
 
 def models(*, home: str | PathLike[str] | None = None) -> list[ModelVersion]:
@@ -297,5 +305,4 @@ def models(*, home: str | PathLike[str] | None = None) -> list[ModelVersion]:
     >>> penstock.models()
     """
     folder = None if home is None else str(home)
-    newest = _penstock.models(folder)
-    return [load(f"{v.name}@{v.version}", home=folder) for v in newest]
+    return [ModelVersion(newest, folder) for newest in _penstock.models(folder)]

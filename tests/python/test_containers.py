@@ -55,7 +55,7 @@ def test_an_array_comes_back_as_it_was(array: np.ndarray) -> None:
     container = contain(array)
     rebuilt = container.rebuild(container.to_columns(container.types()))
     np.testing.assert_array_equal(rebuilt, array)
-    assert rebuilt.dtype == array.dtype
+    assert rebuilt.dtype == array.dtype.newbyteorder("=")
 
 
 def test_a_list_of_rows_stays_one() -> None:

@@ -210,7 +210,7 @@ def test_the_same_model_gives_the_same_package() -> None:
     forms = []
     for name in ("a", "b"):
         version = penstock.register(model, X, name=name)
-        forms.append(version._version.path)
+        forms.append(version._unpacked.path)
     from pathlib import Path
 
     first, second = (Path(path, "model.onnx").read_bytes() for path in forms)
