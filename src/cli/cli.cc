@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/cli.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+
+#include "base/exit_code.h"
+#include "cli/command_line.h"
+#include "cli/commands.h"
+#include "data/sqlite_reader.h"
+
+namespace penstock::cli {
+namespace {
+
+class ProcessTerminal final : public Terminal {
+ public:
+  void Out(std::string_view text) override { Write(stdout, text); }
+  void Err(std::string_view text) override { Write(stderr, text); }
+
+ private:
+  // At once: the process may become another program.
+  static void Write(std::FILE* file, std::string_view text) {
+    std::fwrite(text.data(), 1, text.size(), file);
+    std::fflush(file);
+  }
+};
+
+// Runs one command; one overload a command.
+struct Runner {
+  UserCode& user_code;
+  Terminal& terminal;
+
+  Status operator()(const PrintText& command) const {
+    terminal.Out(command.text);
+    return {};
+  }
+  Status operator()(const RegisterArguments& command) const { return user_code.Register(command); }
+  Status operator()(const ServeCommand& command) const { return Serve(command, terminal); }
+  Status operator()(const PredictCommand& command) const { return Predict(command, terminal); }
+  Status operator()(const ListCommand& command) const { return List(command, terminal); }
+  Status operator()(const ShowCommand& command) const { return Show(command, terminal); }
+  Status operator()(const DoctorCommand& command) const { return Doctor(command, terminal); }
+  Status operator()(const ReadSqliteCommand&) const { return Internal("a reader is its own process"); }
+};
+
+}  // namespace
+
+Terminal& Terminal::Process() {
+  static ProcessTerminal terminal;
+  return terminal;
+}
+
+int Run(const std::vector<std::string>& arguments, UserCode& user_code, Terminal& terminal) {
+  const Result<Command> command = ParseCommandLine(arguments);
+  // The reader's errors go to the process that started it, in their own form.
+  if (command.ok()) {
+    if (const auto* read = std::get_if<ReadSqliteCommand>(&*command)) return data::RunReadSqlite(read->uri);
+  }
+  const Status status =
+      command.ok() ? std::visit(Runner{.user_code = user_code, .terminal = terminal}, *command) : command.status();
+  if (!status.ok()) terminal.Err(fmt::format("penstock: {}\n", status.message()));
+  return ExitCode(status.code());
+}
+
+}  // namespace penstock::cli

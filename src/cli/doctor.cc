@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <filesystem>
+
+#include "base/version.h"
+#include "cli/commands.h"
+#include "config/home.h"
+#include "engine/onnxruntime_check.h"
+#include "os/executable.h"
+
+namespace penstock::cli {
+namespace {
+
+// Below this much free space a registration may fail.
+constexpr uint64_t kFreeBytesMin = uint64_t{100} << 20;
+
+// One thing that was looked at.
+struct Finding {
+  std::string name;
+  std::string text;  // what was found
+  Status status;     // or what is wrong with it
+};
+
+Finding Found(std::string name, const Status& status, std::string text) {
+  return {.name = std::move(name), .text = status.ok() ? std::move(text) : status.message(), .status = status};
+}
+
+Finding LookForServer() {
+  const Result<std::filesystem::path> program = os::ProgramBeside("penstock-server");
+  return Found("server", program.status(), program.ok() ? program->string() : "");
+}
+
+Finding LookForOnnxRuntime() {
+  return Found("onnxruntime", engine::CheckOnnxRuntime(), "loads");
+}
+
+Finding LookAtSpace(const std::filesystem::path& home) {
+  std::error_code error;
+  const std::filesystem::space_info space = std::filesystem::space(home, error);
+  if (error) return Found("disk", FromErrno(error.value(), "cannot measure the free space"), "");
+  const std::string text = fmt::format("{} MiB free", CountText(static_cast<int64_t>(space.available >> 20)));
+  if (space.available >= kFreeBytesMin) return Found("disk", Status(), text);
+  return Found("disk", ResourceExhausted(text + fmt::format("; at least {} MiB are needed to register safely",
+                                                            kFreeBytesMin >> 20)), "");
+}
+
+Finding LookAtRegistry(const std::filesystem::path& home) {
+  Result<registry::Registry> registry = registry::Registry::Open(home);
+  if (!registry.ok()) return Found("registry", registry.status(), "");
+  if (Status status = registry->Check(); !status.ok()) return Found("registry", status, "");
+  const Result<std::vector<registry::ModelVersion>> models = registry->Models();
+  const size_t count = models.ok() ? models->size() : 0;
+  return Found("registry", models.status(), fmt::format("{} models, every file intact", count));
+}
+
+std::vector<Finding> LookAround() {
+  std::vector<Finding> findings = {Found("penstock", Status(), std::string("version ") + kVersion), LookForServer(),
+                                   LookForOnnxRuntime()};
+  const Result<config::Home> home = config::FindHome("", std::filesystem::current_path());
+  findings.push_back(Found("home", home.status(), home.ok() ? home->path.string() : ""));
+  if (home.ok()) {
+    findings.push_back(LookAtSpace(home->path));
+    findings.push_back(LookAtRegistry(home->path));
+  }
+  return findings;
+}
+
+}  // namespace
+
+Status Doctor(const DoctorCommand& command, Terminal& terminal) {
+  const std::vector<Finding> findings = LookAround();
+  json::Array list;
+  std::vector<std::vector<std::string>> rows;
+  int wrong = 0;
+  Status first;
+  for (const Finding& finding : findings) {
+    if (!finding.status.ok() && wrong++ == 0) first = finding.status;
+    list.push_back(json::Object{{"name", finding.name}, {"ok", finding.status.ok()}, {"text", finding.text}});
+    rows.push_back({finding.status.ok() ? "ok" : "WRONG", finding.name, finding.text});
+  }
+  terminal.Out(command.is_json ? json::WritePretty(list) : AlignedTable(rows));
+  if (wrong == 0) return {};
+  return Status(first.code(), fmt::format("{} of {} things are not as they should be; the table says which", wrong,
+                                          findings.size()));
+}
+
+}  // namespace penstock::cli
