@@ -60,6 +60,8 @@ Status OnnxSession::Create(std::string_view bytes) {
   PENSTOCK_TRY(take(api().SetInterOpNumThreads(options.get(), 1)));
   PENSTOCK_TRY(take(api().AddSessionConfigEntry(options.get(), "session.intra_op.allow_spinning", "0")));
   PENSTOCK_TRY(take(api().AddSessionConfigEntry(options.get(), "session.inter_op.allow_spinning", "0")));
+  // Nothing but the format that CheckSelfContained understands.
+  PENSTOCK_TRY(take(api().AddSessionConfigEntry(options.get(), "session.load_model_format", "ONNX")));
   PENSTOCK_TRY(take(api().DisableCpuMemArena(options.get())));
   PENSTOCK_TRY(take(api().DisableMemPattern(options.get())));
   PENSTOCK_TRY(take(api().SetSessionLogSeverityLevel(options.get(), ORT_LOGGING_LEVEL_ERROR)));

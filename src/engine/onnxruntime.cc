@@ -11,6 +11,7 @@
 #include "base/names.h"
 #include "engine/cost.h"
 #include "engine/labels.h"
+#include "engine/onnx_external.h"
 #include "engine/onnx_session.h"
 
 namespace penstock::engine {
@@ -383,6 +384,7 @@ Result<std::unique_ptr<Instance>> OnnxModel::NewInstance() const {
 Result<std::unique_ptr<Model>> LoadOnnx(const package::Signature& signature, const package::EngineEntry& entry,
                                         std::string_view bytes, const LoadOptions& options) {
   PENSTOCK_TRY(package::CheckEncoding(signature, entry.encoding));
+  PENSTOCK_TRY(CheckSelfContained(bytes));
   auto session = PENSTOCK_TRY(OnnxSession::Load(PENSTOCK_TRY(OrtLibrary::Open(options.onnxruntime)), bytes));
   PENSTOCK_TRY(CheckInputs(*session, entry.encoding));
   return OnnxModel::Make(signature, entry, std::move(session));
