@@ -62,6 +62,11 @@ Value InputSchema(const Input& input, package::Limits limits) {
       types = {"number"};
       break;
   }
+  if (!input.categories.empty() && input.categories.size() <= kClassesShownMax) {
+    Array categories(input.categories.begin(), input.categories.end());
+    if (input.allows_missing) categories.emplace_back();
+    schema.Set("enum", std::move(categories));
+  }
   if (input.allows_missing) types.push_back("null");
   schema.Set("type", types.size() == 1 ? types[0] : Value(types));
   if (input.abs_max && (limits == package::Limits::kRefuse || input.abs_max->refused_by_original)) {
