@@ -74,12 +74,13 @@ class UnauthenticatedError(PenstockError): ...
 def own_evaluator(steps_json: str, arrays: dict[str, NDArray[Any]]) -> bytes:
     """Return the bytes of `evaluator.safetensors` for these steps (docs/internals/evaluator.md).
 
-    Arrays are float64, float32, int64, int32 or uint8, C-contiguous or not; steps name them.
+    Arrays are float64, float32, int64, int32, uint8 or bool, contiguous or not; steps name them. Whether the steps make
+    sense is judged where the evaluator is loaded: `register` reports it.
 
     Raises
     ------
     InvalidArgumentError
-        A step is unknown, names an array that is not there, or shapes do not fit each other.
+        steps_json is not JSON, or an array has another type.
     """
 
 @final
@@ -95,7 +96,7 @@ class RegisteredVersion:
         """SHA-256 of the manifest: the package's identity."""
     @property
     def engine(self) -> str:
-        """"own", "onnxruntime" or "python"."""
+        """ "own", "onnxruntime" or "python"."""
     @property
     def engine_reason(self) -> str:
         """One sentence: which engine, why, what would make it native."""
@@ -185,7 +186,7 @@ def open_version(spec: str, home: str | None) -> Version:
     """
 
 def models(home: str | None) -> list[Version]:
-    """Return the newest version of every model, by name, without unpacking: `path` is "" where it never was."""
+    """Return the newest version of every model, by name, without unpacking: signature_json, parity_json, path are ""."""
 
 @final
 class Predictor:
@@ -222,6 +223,8 @@ class Table:
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         """Return the PyCapsule "arrow_array_stream"; `pyarrow.table(t)` calls it. Raises when called twice."""
+    def check(self) -> None:
+        """Raise what ended the stream. Arrow's interface hands an error on as a text only: ask after it failed."""
 
 def read(uri: str) -> Table:
     """Read a source: `sqlite:///digits.db#digits`, `sqlite:///digits.db?query=SELECT ...`."""
@@ -232,7 +235,7 @@ def home(path: str | None) -> str:
     """
 
 def cli_main(argv: Sequence[str], user_code: object | None) -> int:
-    """Run the command line `penstock` and return the exit code. argv is without the program's name.
+    """Run the command line `penstock` and return the exit code. argv[0] is the program's name.
 
     `penstock register` calls ``user_code.register(*, model, name, examples, target, engine, is_json)``: all str, but for
     is_json: bool; target and engine ("own", "onnxruntime") are "" when not given. It registers and prints. What it raises is

@@ -4,14 +4,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
+#include "base/version.h"
 #include "train/answers.h"
 #include "train/native_form.h"
 
 namespace penstock::train {
 namespace {
 
-constexpr std::string_view kCreatedBy = "penstock 0.1.0";
 constexpr std::string_view kPythonFile = "python/model.joblib";
 
 // Ends a sentence's clause where the next begins.
@@ -93,7 +94,7 @@ Result<BuiltPackage> BuildPackage(Submission submission, Original& original, con
 
   BuiltPackage built;
   package::Manifest& manifest = built.draft.manifest;
-  manifest.created_by = kCreatedBy;
+  manifest.created_by = fmt::format("penstock {}", kVersion);
   manifest.signature = report.signature;
   manifest.engine_reason = ReasonOf(report, submission.native_hint);
   if (report.chosen) {
