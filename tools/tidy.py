@@ -21,8 +21,8 @@ FILE_LINES_MAX = 500
 FUNCTION_LINES_MAX = 70
 README_LINES_MAX = 40
 
-# A ratchet: functions and files that are longer for a reason, with the length they have. They may
-# shrink, not grow.
+# A ratchet: files, and the longest function of a file ("NAME functions"), that are longer for a
+# reason, with the length they have. They may shrink, not grow.
 LONGER: dict[str, int] = {}
 
 LICENCE = "// SPDX-License-Identifier: Apache-2.0"
@@ -31,7 +31,7 @@ REGISTRY = re.compile(
     r"pypi\.or[g]|pythonhosted\.or[g]|npmjs\.(or[g]|co[m])|(proxy|sum)\.golang\.or[g]"
     r"|static\.crates\.i[o]|(deb|security)\.debian\.or[g]|repo1?\.maven\b"
 )
-MACHINE = re.compile(r"(?<![\w.])/(root|work|home)/\w")
+MACHINE = re.compile(r"(?<![\w.])/(root|work)/\w")
 NAMELESS = re.compile(r"^(managers?|helpers?|utils?|utilit(y|ies)|common|core|misc)$")
 WIDE = re.compile(r"https?://|NOLINT")
 CONTROL = re.compile(
@@ -86,22 +86,25 @@ def python_functions(text: str) -> Iterator[tuple[int, int]]:
             yield node.lineno, (node.end_lineno or node.lineno) - node.lineno + 1
 
 
-def too_long(name: str, length: int, limit: int, what: str) -> Iterator[str]:
+def too_long(key: str, place: str, length: int, limit: int, what: str) -> Iterator[str]:
     """Say that something is too long, unless the ratchet allows it."""
-    if length > max(limit, LONGER.get(name, 0)):
-        yield f"{name}: {what} of {length} lines; at most {limit}. Split it where the idea changes."
+    if length > max(limit, LONGER.get(key, 0)):
+        remedy = "Split it where the idea changes."
+        yield f"{place}: {what} of {length} lines; at most {limit}. {remedy}"
 
 
 def check_code(name: str, text: str) -> Iterator[str]:
     """Check a source file in C++ or Python."""
     lines = text.splitlines()
-    yield from too_long(name, len(lines), FILE_LINES_MAX, "a file")
+    yield from too_long(name, name, len(lines), FILE_LINES_MAX, "a file")
     is_python = name.endswith(".py")
     if not is_python and lines[:1] != [LICENCE]:
         yield f"{name}:1: the first line must be '{LICENCE}'"
     functions = python_functions(text) if is_python else cpp_functions(lines)
     for line, length in functions:
-        yield from too_long(f"{name}:{line}", length, FUNCTION_LINES_MAX, "a function")
+        yield from too_long(
+            f"{name} functions", f"{name}:{line}", length, FUNCTION_LINES_MAX, "a function"
+        )
     wide = [
         n for n, line in enumerate(lines, 1) if len(line) > COLUMNS_MAX and not WIDE.search(line)
     ]
@@ -119,7 +122,7 @@ def check_markdown(name: str, text: str) -> Iterator[str]:
     if len(titles) != 1 or not text.startswith("# "):
         yield f"{name}: {len(titles)} titles ('# ...'); exactly one, on the first line"
     if re.fullmatch(r"src/\w+/README\.md", name):
-        yield from too_long(name, len(text.splitlines()), README_LINES_MAX, "a README")
+        yield from too_long(name, name, len(text.splitlines()), README_LINES_MAX, "a README")
 
 
 def check_any(name: str, text: str) -> Iterator[str]:
