@@ -64,7 +64,7 @@ void Connection::Proceed() {
   for (int step = 0; step < kStepsPerTurnMax; ++step) {
     if (phase_ != Phase::kServing) return;
     if (!closes_after_ && unsent() == 0) AnswerWhatIsBuffered();
-    if (!Flush() || phase_ != Phase::kServing) return;
+    if (phase_ != Phase::kServing || !Flush()) return;
     if (closes_after_) return Linger();
     if (!needs_more_ && !in_.empty()) continue;
     if (!is_readable_ || !Receive()) return;
@@ -98,7 +98,7 @@ void Connection::AnswerWhatIsBuffered() {
       return;
     }
     AnswerRequest();
-    if (phase_ == Phase::kDeferred) return;
+    if (phase_ != Phase::kServing) return;
     FinishAnswer();
     AfterAnswer();
   }
@@ -112,7 +112,7 @@ void Connection::AnswerRequest() {
     loop_.handler.Handle(exchange);
   } catch (const std::exception&) {
     // The loop serves others too: one request's failure, of memory for instance, must not end them.
-    if (phase_ != Phase::kDeferred) WriteProblem(*response_, 500, "The server failed to answer this request.");
+    if (phase_ == Phase::kServing) WriteProblem(*response_, 500, "The server failed to answer this request.");
   }
 }
 
@@ -120,8 +120,7 @@ void Connection::AnswerRequest() {
 void Connection::AnswerFailure(int status, std::string_view detail) {
   if (!is_refused) loop_.counts.requests_refused.Add();
   response_.emplace(out_);
-  WriteProblem(*response_, status, detail);
-  if (status == 503) out_.insert(response_->begin_ + kLateHeadBytesMax, "Retry-After: 1\r\n");
+  WriteProblem(*response_, status, detail, {.retry_after_s = is_refused ? 1 : 0});
   closes_after_ = true;
   FinishAnswer();
 }
@@ -293,7 +292,9 @@ void Connection::End() {
 
 Deferred Connection::Defer() {
   PENSTOCK_CHECK(phase_ == Phase::kServing);
-  phase_ = Phase::kDeferred;
+  // Earlier answers must not wait for this one; from here on out_ is the token's.
+  if (!response_->has_begun()) Flush();
+  if (!has_ended()) phase_ = Phase::kDeferred;
   return Deferred(shared_from_this(), loop_.mailbox);
 }
 

@@ -191,9 +191,9 @@ bool Parser::StepHeaders(const char* data, size_t size) {
   return ReadHeaderLine(data, line_);
 }
 
-// How long the next header line may be; its CRLF and the empty line at the end come on top.
+// How long the next header line may be, without its CRLF; the empty line at the end comes on top.
 size_t Parser::HeaderBytesLeft() const {
-  const size_t used = line_begin_ - headers_begin_;
+  const size_t used = line_begin_ - headers_begin_ + 2;
   return limits_->header_bytes_max - std::min(used, limits_->header_bytes_max);
 }
 

@@ -91,8 +91,9 @@ std::string& Response::body() {
   return out_;
 }
 
-void WriteProblem(Response& response, int status, std::string_view detail) {
+void WriteProblem(Response& response, int status, std::string_view detail, const ProblemOptions& options) {
   response.Begin(status, "application/problem+json");
+  if (options.retry_after_s > 0) response.AddHeader("Retry-After", std::to_string(options.retry_after_s));
   std::string& body = response.body();
   body.append(R"({"type":"about:blank","title":")").append(ReasonPhrase(status)).append(R"(","status":)");
   body.append(std::to_string(status)).append(R"(,"detail":")");

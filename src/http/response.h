@@ -47,8 +47,12 @@ class Response {
   bool is_body_open_ = false;
 };
 
+struct ProblemOptions {
+  int retry_after_s = 0;  // a Retry-After line, when above 0
+};
+
 // An answer as RFC 9457 has it: {"type":"about:blank","title":...,"status":...,"detail":...}. detail is JSON-escaped;
 // it must be UTF-8.
-void WriteProblem(Response& response, int status, std::string_view detail);
+void WriteProblem(Response& response, int status, std::string_view detail, const ProblemOptions& options = {});
 
 }  // namespace penstock::http
