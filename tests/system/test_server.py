@@ -16,7 +16,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import jsonschema
+import openapi_spec_validator
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 sys.path.insert(0, str(Path(__file__).parent))
 import packages  # noqa: E402
@@ -295,11 +298,9 @@ def test_health(server: Server) -> None:
 
 
 def test_openapi_is_valid_and_its_schema_takes_what_the_server_takes(server: Server) -> None:
-    validator = pytest.importorskip("openapi_spec_validator")
-    jsonschema = pytest.importorskip("jsonschema")
     status, _, document = server.request("GET", "/openapi.json")
     assert status == 200
-    validator.validate(document)
+    openapi_spec_validator.validate(document)
     schema = document["components"]["schemas"]["house.3.Request"]
     check = jsonschema.Draft202012Validator(schema).is_valid
     for features in ([[1, 2]], [{"age": 1.0, "income": 2}], {"age": 1, "income": 1}, {"age": [1], "income": [1]}):
@@ -337,10 +338,9 @@ def test_metrics(server: Server) -> None:
 
 
 def test_metrics_are_in_the_text_format(server: Server) -> None:
-    parser = pytest.importorskip("prometheus_client.parser")
     _, headers, text = server.request("GET", "/metrics", admin=True)
     assert headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
-    families = {family.name: family.type for family in parser.text_string_to_metric_families(text)}
+    families = {family.name: family.type for family in text_string_to_metric_families(text)}
     assert families["penstock_request_duration_seconds"] == "histogram"
     assert families["penstock_requests"] == "counter"
 
