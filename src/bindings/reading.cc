@@ -2,6 +2,7 @@
 #include "bindings/reading.h"
 
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/unique_ptr.h>
 
 #include <memory>
 #include <optional>
