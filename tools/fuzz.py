@@ -1,6 +1,6 @@
 """Build the libFuzzer targets and run each for a given time.
 
-Seeds lie in src/FOLDER/testdata/fuzz/NAME/, a dictionary in NAME.dict beside that folder; what a
+Seeds lie in src/FOLDER/testdata/fuzz/NAME_fuzz/, a dictionary in NAME_fuzz.dict beside that folder; what a
 run finds to be new stays in build/fuzz/corpus, a crash in build/fuzz/crashes.
 """
 
@@ -54,7 +54,7 @@ def source_of(fuzzer: Path) -> Path:
 def run_one(fuzzer: Path, seconds: int) -> Result:
     """Run a fuzzer for some seconds."""
     source = source_of(fuzzer)
-    seeds = source.parent / "testdata" / "fuzz" / source.stem.removesuffix("_fuzz")
+    seeds = source.parent / "testdata" / "fuzz" / source.stem
     corpus, crashes = FUZZ / "corpus" / fuzzer.name, FUZZ / "crashes"
     for folder in (corpus, crashes):
         folder.mkdir(parents=True, exist_ok=True)
