@@ -30,7 +30,8 @@ int Smaller(int a, int b) {
 int QuotaOfFolder(const fs::path& folder) {
   const int version_2 = CpusOfQuota(FirstLine(folder / "cpu.max"));
   if (version_2 > 0) return version_2;
-  return CpusOfQuota(FirstLine(folder / "cpu.cfs_quota_us") + " " + FirstLine(folder / "cpu.cfs_period_us"));
+  return CpusOfQuota(FirstLine(folder / "cpu.cfs_quota_us") + " " +
+                     FirstLine(folder / "cpu.cfs_period_us"));
 }
 
 // A folder that is not there has no quota: inside a container the path may be the host's.
@@ -91,7 +92,8 @@ int CgroupCpus(const fs::path& root, std::string_view membership) {
 
 int AvailableCpus() {
   std::ifstream file("/proc/self/cgroup");
-  const std::string membership{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  const std::string membership{std::istreambuf_iterator<char>(file),
+                               std::istreambuf_iterator<char>()};
   return Smaller(CgroupCpus("/sys/fs/cgroup", membership), AffinityCpus());
 }
 

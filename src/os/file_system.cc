@@ -33,7 +33,7 @@ class SystemFiles final : public FileSystem {
   Result<std::string> Read(const std::filesystem::path& path) const override {
     const FileDescriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (!file.is_open()) return Failed(errno, "read", path);
-    struct stat status {};
+    struct stat status{};
     if (fstat(file.get(), &status) != 0) return Failed(errno, "read", path);
     if (S_ISDIR(status.st_mode)) return Failed(EISDIR, "read", path);
     std::string bytes(static_cast<size_t>(status.st_size), '\0');
@@ -49,9 +49,12 @@ class SystemFiles final : public FileSystem {
     return bytes;
   }
 
-  bool Exists(const std::filesystem::path& path) const override { return access(path.c_str(), F_OK) == 0; }
+  bool Exists(const std::filesystem::path& path) const override {
+    return access(path.c_str(), F_OK) == 0;
+  }
 
-  Result<std::vector<std::filesystem::path>> List(const std::filesystem::path& directory) const override {
+  Result<std::vector<std::filesystem::path>> List(
+      const std::filesystem::path& directory) const override {
     std::error_code error;
     std::vector<std::filesystem::path> paths;
     std::filesystem::directory_iterator entries(directory, error);
@@ -80,7 +83,7 @@ class SystemFiles final : public FileSystem {
   }
 
   Status SetReadOnly(const std::filesystem::path& path) override {
-    struct stat status {};
+    struct stat status{};
     if (stat(path.c_str(), &status) != 0) return Failed(errno, "protect", path);
     const mode_t mode = S_ISDIR(status.st_mode) ? 0555 : 0444;
     return chmod(path.c_str(), mode) == 0 ? Status() : Failed(errno, "protect", path);
@@ -99,13 +102,15 @@ class SystemFiles final : public FileSystem {
   Status CreateDirectories(const std::filesystem::path& path) override {
     if (path.empty() || Exists(path)) return {};
     PENSTOCK_TRY(CreateDirectories(path.parent_path()));
-    if (mkdir(path.c_str(), 0755) != 0 && errno != EEXIST) return Failed(errno, "make the folder", path);
+    if (mkdir(path.c_str(), 0755) != 0 && errno != EEXIST)
+      return Failed(errno, "make the folder", path);
     return path.has_parent_path() ? SyncDirectory(path.parent_path()) : SyncDirectory(".");
   }
 
   Status SyncDirectory(const std::filesystem::path& path) override {
     const FileDescriptor directory(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!directory.is_open() || fsync(directory.get()) != 0) return Failed(errno, "sync the folder", path);
+    if (!directory.is_open() || fsync(directory.get()) != 0)
+      return Failed(errno, "sync the folder", path);
     return {};
   }
 };

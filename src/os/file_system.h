@@ -10,18 +10,20 @@
 
 namespace penstock::os {
 
-// The calls on files that must survive a crash, as an interface: tests use a fake that drops every byte that was not
-// fsynced. Paths are those of the operating system. Thread-safe. Errors carry the path and what the system said.
+// The calls on files that must survive a crash, as an interface: tests use a fake that drops every
+// byte that was not fsynced. Paths are those of the operating system. Thread-safe. Errors carry the
+// path and what the system said.
 class FileSystem {
  public:
   virtual ~FileSystem() = default;
 
   virtual Result<std::string> Read(const std::filesystem::path& path) const = 0;
   virtual bool Exists(const std::filesystem::path& path) const = 0;
-  virtual Result<std::vector<std::filesystem::path>> List(const std::filesystem::path& directory) const = 0;
+  virtual Result<std::vector<std::filesystem::path>> List(
+      const std::filesystem::path& directory) const = 0;
 
-  // Creates (or truncates) path with these bytes and fsyncs the file. The directory entry is durable only after
-  // SyncDirectory of its parent.
+  // Creates (or truncates) path with these bytes and fsyncs the file. The directory entry is
+  // durable only after SyncDirectory of its parent.
   virtual Status Write(const std::filesystem::path& path, std::string_view bytes) = 0;
   // Atomic within one file system. Durable after SyncDirectory of both parents.
   virtual Status Rename(const std::filesystem::path& from, const std::filesystem::path& to) = 0;

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -9,6 +12,7 @@
 #include "base/ids.h"
 #include "os/cpu.h"
 #include "os/executable.h"
+#include "os/fake_file_system.h"
 #include "os/file_system.h"
 #include "os/process.h"
 
@@ -38,10 +42,48 @@ TEST(Process, AProgramThatIsNotThereIsToldAtStart) {
 TEST(Process, InheritsNoDescriptor) {
   int ends[2];
   ASSERT_EQ(pipe(ends), 0);  // without CLOEXEC, as a careless library opens it
-  Process process = *Process::Start({.program = "/bin/ls", .arguments = {"/proc/self/fd"}, .pipe_stdout = true});
+  Process process =
+      *Process::Start({.program = "/bin/ls", .arguments = {"/proc/self/fd"}, .pipe_stdout = true});
   EXPECT_EQ(*ReadAll(process.stdout_pipe(), 1000), "0\n1\n2\n3\n");  // 3 is ls reading the folder
   close(ends[0]);
   close(ends[1]);
+}
+
+// In a process whose standard descriptors were closed, as daemons do, the pipes must not become
+// them.
+TEST(Process, StartsFromAProcessWithoutStandardDescriptors) {
+  const pid_t child = fork();
+  if (child == 0) {
+    for (int fd = 0; fd < 3; ++fd) close(fd);
+    auto process =
+        Process::Start({.program = "/bin/echo", .arguments = {"hello"}, .pipe_stdout = true});
+    const bool is_missing_told =
+        Process::Start({.program = "/nowhere"}).status().code() == Code::kNotFound;
+    _exit(is_missing_told && process.ok() && *ReadAll(process->stdout_pipe(), 100) == "hello\n"
+              ? 0
+              : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+}
+
+TEST(Process, EndsWithTheThreadThatStartedIt) {
+  Pipe pipe = *MakePipe();
+  const pid_t parent = fork();
+  if (parent == 0) {
+    Process process =
+        *Process::Start({.program = "/bin/sleep", .arguments = {"1000"}, .dies_with_thread = true});
+    const pid_t pid = process.pid();
+    [[maybe_unused]] const ssize_t written = write(pipe.write.get(), &pid, sizeof(pid));
+    kill(getpid(), SIGKILL);
+  }
+  pid_t orphan = 0;
+  ASSERT_EQ(read(pipe.read.get(), &orphan, sizeof(orphan)), static_cast<ssize_t>(sizeof(orphan)));
+  const FileDescriptor watched(static_cast<int>(syscall(SYS_pidfd_open, orphan, 0)));
+  ASSERT_EQ(waitpid(parent, nullptr, 0), parent);
+  pollfd ended{.fd = watched.get(), .events = POLLIN, .revents = 0};
+  EXPECT_TRUE(!watched.is_open() || poll(&ended, 1, 60'000) == 1);
 }
 
 TEST(Process, IsKilledAndReapedWithItsHandle) {
@@ -61,7 +103,8 @@ TEST(Process, ASignalIsAnExitCodeAbove128) {
 }
 
 TEST(ReadAll, StopsAtItsLimit) {
-  Process process = *Process::Start({.program = "/bin/sh", .arguments = {"-c", "yes"}, .pipe_stdout = true});
+  Process process =
+      *Process::Start({.program = "/bin/sh", .arguments = {"-c", "yes"}, .pipe_stdout = true});
   EXPECT_EQ(ReadAll(process.stdout_pipe(), 100'000).status().code(), Code::kResourceExhausted);
 }
 
@@ -72,6 +115,27 @@ TEST(Cpus, FollowTheQuotaRoundedUp) {
   EXPECT_EQ(CpusOfQuota("-1 100000"), 0);
   EXPECT_EQ(CpusOfQuota(""), 0);
   EXPECT_GE(AvailableCpus(), 1);
+}
+
+// The files of a service with CPUQuota=150% under systemd, and of a container's parent on a version
+// 1 hierarchy.
+TEST(Cpus, FollowTheQuotasOfParentCgroups) {
+  const std::filesystem::path root =
+      std::filesystem::temp_directory_path() / ("penstock-" + NewId());
+  const auto put = [&](const std::string& path, std::string_view text) {
+    std::filesystem::create_directories((root / path).parent_path());
+    ASSERT_TRUE(FileSystem::System().Write(root / path, text).ok());
+  };
+  put("system.slice/penstock.service/cpu.max", "150000 100000\n");
+  put("system.slice/penstock.service/inner/cpu.max", "max 100000\n");
+  put("cpu,cpuacct/docker/cpu.cfs_quota_us", "300000\n");
+  put("cpu,cpuacct/docker/cpu.cfs_period_us", "100000\n");
+  put("cpu,cpuacct/docker/abc/cpu.cfs_quota_us", "-1\n");
+  put("cpu,cpuacct/docker/abc/cpu.cfs_period_us", "100000\n");
+  EXPECT_EQ(CgroupCpus(root, "0::/system.slice/penstock.service/inner\n"), 2);
+  EXPECT_EQ(CgroupCpus(root, "5:memory:/x\n4:cpu,cpuacct:/docker/abc\n0::/\n"), 3);
+  EXPECT_EQ(CgroupCpus(root, "4:cpuset:/docker\n0::/not/here\n"), 0);
+  std::filesystem::remove_all(root);
 }
 
 TEST(Executable, FindsWhatStandsBesideIt) {
@@ -85,7 +149,8 @@ class Files : public testing::Test {
   void SetUp() override { ASSERT_TRUE(files_.CreateDirectories(folder_ / "a" / "b").ok()); }
   void TearDown() override { std::filesystem::remove_all(folder_); }
   FileSystem& files_ = FileSystem::System();
-  const std::filesystem::path folder_ = std::filesystem::temp_directory_path() / ("penstock-" + NewId());
+  const std::filesystem::path folder_ =
+      std::filesystem::temp_directory_path() / ("penstock-" + NewId());
 };
 
 TEST_F(Files, KeepBytesAndNames) {
@@ -100,8 +165,37 @@ TEST_F(Files, KeepBytesAndNames) {
   EXPECT_TRUE(files_.SyncDirectory(folder_).ok());
 }
 
+// What a file system promises, on the fake: a folder takes what is durable in it along, whatever
+// its name becomes.
+TEST(FakeFileSystem, AFolderTakesItsContentsAlong) {
+  FakeFileSystem files;
+  ASSERT_TRUE(files.CreateDirectories("/d/tmp").ok());
+  ASSERT_TRUE(files.Write("/d/tmp/synced", "x").ok());
+  ASSERT_TRUE(files.SyncDirectory("/d/tmp").ok());
+  ASSERT_TRUE(files.Write("/d/tmp/not", "x").ok());
+  ASSERT_TRUE(files.Rename("/d/tmp", "/d/final").ok());
+  ASSERT_TRUE(files.SyncDirectory("/d").ok());
+  files.Restart();
+  EXPECT_FALSE(files.Exists("/d/tmp"));
+  EXPECT_EQ(*files.Read("/d/final/synced"), "x");
+  EXPECT_FALSE(files.Exists("/d/final/not"));
+}
+
+TEST(FakeFileSystem, TearsWhatWasBeingWritten) {
+  FakeFileSystem files;
+  ASSERT_TRUE(files.CreateDirectories("/d").ok());
+  files.FailAfter(0, FakeFileSystem::Fault::kPowerLoss);
+  EXPECT_FALSE(files.Write("/d/x", "12345678").ok());
+  EXPECT_FALSE(files.Write("/d/y", "x").ok());
+  EXPECT_FALSE(files.Read("/d/x").ok());
+  files.Restart(FakeFileSystem::UnsyncedNames::kKept);
+  EXPECT_LT(files.Read("/d/x")->size(), 8u);
+  EXPECT_FALSE(files.Exists("/d/y"));
+}
+
 TEST_F(Files, ErrorsNameThePath) {
-  EXPECT_THAT(files_.Read(folder_ / "none").status().message(), HasSubstr((folder_ / "none").string()));
+  EXPECT_THAT(files_.Read(folder_ / "none").status().message(),
+              HasSubstr((folder_ / "none").string()));
   EXPECT_EQ(files_.Read(folder_).status().code(), Code::kInvalidArgument);
   EXPECT_EQ(files_.Write(folder_ / "no" / "folder", "x").code(), Code::kNotFound);
 }

@@ -46,7 +46,8 @@ Plan MakePlan(const ProcessOptions& options) {
     });
     if (!is_replaced) plan.variables.emplace_back(text);
   }
-  for (const auto& [name, value] : options.environment) plan.variables.push_back(name + "=" + value);
+  for (const auto& [name, value] : options.environment)
+    plan.variables.push_back(name + "=" + value);
   for (std::string& variable : plan.variables) plan.envp.push_back(variable.data());
   plan.envp.push_back(nullptr);
   return plan;
@@ -61,9 +62,10 @@ void CloseFrom(int first) {
   for (int fd = first; fd < end; ++fd) close(fd);
 }
 
-// Runs in the child; only async-signal-safe calls. Reports errno through `failure` and ends. MakePipe gave descriptors
-// above 2, so no dup2 here closes one that is still needed.
-[[noreturn]] void Exec(const Plan& plan, const ProcessOptions& options, pid_t parent, int out, int err, int failure) {
+// Runs in the child; only async-signal-safe calls. Reports errno through `failure` and ends.
+// MakePipe gave descriptors above 2, so no dup2 here closes one that is still needed.
+[[noreturn]] void Exec(const Plan& plan, const ProcessOptions& options, pid_t parent, int out,
+                       int err, int failure) {
   if (options.dies_with_thread) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) _exit(127);  // it ended before the kernel was told
@@ -74,7 +76,8 @@ void CloseFrom(int first) {
   sigprocmask(SIG_SETMASK, &none, nullptr);
   const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
   bool is_ready = null >= 0 && dup2(null, STDIN_FILENO) >= 0;
-  is_ready = is_ready && (out < 0 || dup2(out, STDOUT_FILENO) >= 0) && (err < 0 || dup2(err, STDERR_FILENO) >= 0);
+  is_ready = is_ready && (out < 0 || dup2(out, STDOUT_FILENO) >= 0) &&
+             (err < 0 || dup2(err, STDERR_FILENO) >= 0);
   // Descriptors that others opened without CLOEXEC stay out of the child.
   if (failure != 3) {
     dup2(failure, 3);
@@ -147,7 +150,8 @@ Result<Process> Process::Start(const ProcessOptions& options) {
   pthread_sigmask(SIG_SETMASK, &all, &before);
   const pid_t parent = getpid();
   process.pid_ = fork();
-  if (process.pid_ == 0) Exec(plan, options, parent, out.write.get(), err.write.get(), failure.write.get());
+  if (process.pid_ == 0)
+    Exec(plan, options, parent, out.write.get(), err.write.get(), failure.write.get());
   const int fork_error = errno;
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (process.pid_ < 0) return FromErrno(fork_error, "cannot start a process");
@@ -183,7 +187,8 @@ Result<int> Process::Wait() {
     int status = 0;
     const pid_t ended = waitpid(pid_, &status, 0);
     if (ended == pid_) exit_code_ = ExitCodeOf(status);
-    if (ended < 0 && errno != EINTR) return FromErrno(errno, fmt::format("cannot wait for process {}", pid_));
+    if (ended < 0 && errno != EINTR)
+      return FromErrno(errno, fmt::format("cannot wait for process {}", pid_));
   }
   return *exit_code_;
 }
@@ -195,12 +200,15 @@ Result<std::optional<int>> Process::WaitFor(std::chrono::milliseconds timeout) {
     int status = 0;
     const pid_t ended = waitpid(pid_, &status, WNOHANG);
     if (ended == pid_) exit_code_ = ExitCodeOf(status);
-    if (ended < 0 && errno != EINTR) return FromErrno(errno, fmt::format("cannot wait for process {}", pid_));
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    if (ended < 0 && errno != EINTR)
+      return FromErrno(errno, fmt::format("cannot wait for process {}", pid_));
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
     if (exit_code_ || left.count() <= 0) break;
     pollfd entry{.fd = watched.get(), .events = POLLIN, .revents = 0};
     const auto pause = watched.is_open() ? left : std::min(left, kLook);
-    poll(&entry, watched.is_open() ? 1 : 0, static_cast<int>(std::min<int64_t>(pause.count(), kPollMsMax)));
+    poll(&entry, watched.is_open() ? 1 : 0,
+         static_cast<int>(std::min<int64_t>(pause.count(), kPollMsMax)));
   }
   return exit_code_;
 }

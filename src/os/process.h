@@ -41,19 +41,21 @@ Result<Pipe> MakePipe();
 
 struct ProcessOptions {
   std::filesystem::path program;
-  std::vector<std::string> arguments;                             // without argv[0]
-  std::vector<std::pair<std::string, std::string>> environment;   // added to this process's
+  std::vector<std::string> arguments;                            // without argv[0]
+  std::vector<std::pair<std::string, std::string>> environment;  // added to this process's
   bool pipe_stdout = false;
   bool pipe_stderr = false;
-  // The child is killed (SIGKILL) when the thread that started it ends: only for threads that outlive the child.
+  // The child is killed (SIGKILL) when the thread that started it ends: only for threads that
+  // outlive the child.
   bool dies_with_thread = false;
 };
 
 // A running child. Destruction kills it and waits. Not for two threads at once, except for Kill.
 class Process {
  public:
-  // Starts the program with no descriptor of this process but stdin (/dev/null), stdout and stderr. Only
-  // async-signal-safe calls run between fork and exec, so it is safe in a process with threads.
+  // Starts the program with no descriptor of this process but stdin (/dev/null), stdout and stderr.
+  // Only async-signal-safe calls run between fork and exec, so it is safe in a process with
+  // threads.
   static Result<Process> Start(const ProcessOptions& options);
 
   Process(Process&& other) noexcept;
