@@ -5,8 +5,8 @@
 
 namespace penstock::sql {
 
-// "PENS" in the header of registry.db (PRAGMA application_id): how data knows the registry's file and refuses it as a
-// source.
+// "PENS" in the header of registry.db (PRAGMA application_id): how data knows the registry's file
+// and refuses it as a source.
 inline constexpr int32_t kRegistryApplicationId = 0x50454E53;
 
 }  // namespace penstock::sql

@@ -8,7 +8,8 @@ namespace {
 
 Status RefuseNewer(const Session& session, int64_t found, size_t known) {
   return FailedPrecondition(
-      fmt::format("'{}' has schema {}, and this Penstock knows schemas up to {}; install a newer Penstock, or restore a "
+      fmt::format("'{}' has schema {}, and this Penstock knows schemas up to {}; install a newer "
+                  "Penstock, or restore a "
                   "backup made before the update",
                   session.path().string(), found, known));
 }

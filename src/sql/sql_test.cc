@@ -26,7 +26,8 @@ class SqlTest : public testing::Test {
 
   Result<Session> Open() { return Session::Open(file_, {.application_id = kOurs}); }
 
-  const std::filesystem::path folder_ = std::filesystem::temp_directory_path() / ("penstock-" + NewId());
+  const std::filesystem::path folder_ =
+      std::filesystem::temp_directory_path() / ("penstock-" + NewId());
   const std::filesystem::path file_ = folder_ / "test.db";
 };
 
@@ -55,6 +56,27 @@ TEST_F(SqlTest, SqlThatDoesNotParseIsToldWithItsPlace) {
   EXPECT_THAT(status.message(), HasSubstr("syntax error (at character 14: 't')"));
 }
 
+TEST_F(SqlTest, MoreThanOneStatementIsRefused) {
+  Session session = *Open();
+  const Status status = session.Prepare("SELECT 1; DROP TABLE t").status();
+  EXPECT_EQ(status.code(), Code::kInvalidArgument);
+  EXPECT_EQ(
+      status.message(),
+      "one SQL statement was expected, and another one begins at character 10: ' DROP TABLE t'");
+  EXPECT_TRUE(session.Prepare("SELECT 1; -- and no more\n").ok());
+}
+
+TEST_F(SqlTest, ABrokenRuleIsNotAnExistingKey) {
+  Session session = *Open();
+  ASSERT_TRUE(session
+                  .Execute("CREATE TABLE t(k TEXT PRIMARY KEY, v INTEGER NOT NULL); "
+                           "CREATE TABLE u(k TEXT REFERENCES t(k)); INSERT INTO t VALUES ('a', 1)")
+                  .ok());
+  EXPECT_EQ(session.Execute("INSERT INTO t VALUES ('a', 2)").code(), Code::kAlreadyExists);
+  EXPECT_EQ(session.Execute("INSERT INTO t VALUES ('b', NULL)").code(), Code::kFailedPrecondition);
+  EXPECT_EQ(session.Execute("INSERT INTO u VALUES ('missing')").code(), Code::kFailedPrecondition);
+}
+
 TEST_F(SqlTest, ATransactionThatIsNotCommittedLeavesNothing) {
   Session session = *Open();
   ASSERT_TRUE(session.Execute("CREATE TABLE t(x)").ok());
@@ -73,7 +95,8 @@ TEST_F(SqlTest, SomebodyElsesFileIsNotTakenOver) {
     ASSERT_TRUE(theirs.Execute("CREATE TABLE t(x)").ok());
   }
   EXPECT_THAT(Open().status().message(), HasSubstr("not one of Penstock's"));
-  std::ofstream(folder_ / "text.db") << "this is a text file, long enough to be looked at as a database header.";
+  std::ofstream(folder_ / "text.db")
+      << "this is a text file, long enough to be looked at as a database header.";
   const Status status = Session::Open(folder_ / "text.db", {.application_id = kOurs}).status();
   EXPECT_EQ(status.code(), Code::kDataLoss);
   EXPECT_THAT(status.message(), HasSubstr("restore it from a backup"));
@@ -89,7 +112,8 @@ TEST_F(SqlTest, ReadOnlyChangesNothingAndNamesAMissingFile) {
 
 TEST_F(SqlTest, ALockThatIsHeldIsToldAfterTheTimeout) {
   Session first = *Open();
-  Session second = *Session::Open(file_, {.application_id = kOurs, .busy_timeout = std::chrono::milliseconds(20)});
+  Session second = *Session::Open(
+      file_, {.application_id = kOurs, .busy_timeout = std::chrono::milliseconds(20)});
   Transaction held = *Transaction::Begin(first);
   const Status status = Transaction::Begin(second).status();
   EXPECT_EQ(status.code(), Code::kUnavailable);
@@ -112,18 +136,21 @@ TEST_F(SqlTest, MigrationsRunOnceAndANewerSchemaIsRefused) {
 }
 
 TEST_F(SqlTest, AMigrationThatFailsLeavesTheSchemaBefore) {
-  constexpr std::string_view kSteps[] = {"CREATE TABLE a(x)", "CREATE TABLE b(x); CREATE TABLE a(x)"};
+  constexpr std::string_view kSteps[] = {"CREATE TABLE a(x)",
+                                         "CREATE TABLE b(x); CREATE TABLE a(x)"};
   Session session = *Open();
   EXPECT_FALSE(Migrate(session, kSteps).ok());
   EXPECT_EQ(*session.UserVersion(), 1);
   EXPECT_FALSE(session.Prepare("SELECT * FROM b").ok());
 }
 
-// Each child makes the file, migrates it and commits its share; none may fail and no row may be lost.
+// Each child makes the file, migrates it and commits its share; none may fail and no row may be
+// lost.
 TEST_F(SqlTest, EightProcessesTimesAThousandTransactions) {
   constexpr int kProcesses = 8;
   constexpr int kTransactions = 1000;
-  constexpr std::string_view kSteps[] = {"CREATE TABLE counter(n INTEGER); INSERT INTO counter VALUES (0)"};
+  constexpr std::string_view kSteps[] = {
+      "CREATE TABLE counter(n INTEGER); INSERT INTO counter VALUES (0)"};
   const auto work = [&]() -> Status {
     Session session = PENSTOCK_TRY(Open());
     PENSTOCK_TRY(Migrate(session, kSteps));

@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sql/sqlite.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sqlite3.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <cstring>
+#include <limits>
 #include <thread>
 #include <utility>
 
@@ -15,7 +20,14 @@
 namespace penstock::sql {
 namespace {
 
-Code CodeOfSqlite(int code) {
+// `system_error` is the errno under the failure or 0: an exhausted quota comes as an I/O error.
+Code CodeOfSqlite(int code, int system_error) {
+  if ((code & 0xff) == SQLITE_IOERR && system_error != 0) {
+    const Code of_system = FromErrno(system_error, "").code();
+    if (of_system != Code::kUnknown) return of_system;
+  }
+  if (code == SQLITE_CONSTRAINT_UNIQUE || code == SQLITE_CONSTRAINT_PRIMARYKEY)
+    return Code::kAlreadyExists;
   switch (code & 0xff) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
@@ -36,7 +48,7 @@ Code CodeOfSqlite(int code) {
     case SQLITE_IOERR:
       return Code::kDataLoss;
     case SQLITE_CONSTRAINT:
-      return Code::kAlreadyExists;
+      return Code::kFailedPrecondition;
     case SQLITE_INTERRUPT:
       return Code::kCancelled;
     case SQLITE_ERROR:
@@ -48,16 +60,17 @@ Code CodeOfSqlite(int code) {
   }
 }
 
-std::string_view Remedy(int code) {
+std::string_view Remedy(int code, Code kind) {
+  if (kind == Code::kResourceExhausted)
+    return "; free disk space and try again: nothing was changed";
   switch (code & 0xff) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
       return "; another process holds it locked: try again, or end that process";
     case SQLITE_READONLY:
     case SQLITE_PERM:
-      return "; make the file and its folder writable";
-    case SQLITE_FULL:
-      return "; free disk space and try again: nothing was changed";
+    case SQLITE_CANTOPEN:
+      return kind == Code::kNotFound ? "" : "; make the file and its folder writable";
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
       return "; it is damaged or not a SQLite file: restore it from a backup";
@@ -66,24 +79,40 @@ std::string_view Remedy(int code) {
   }
 }
 
+std::filesystem::path FolderOf(const std::filesystem::path& path) {
+  return path.has_parent_path() ? path.parent_path() : ".";
+}
+
+bool IsFolderUnwritable(const std::filesystem::path& path) {
+  const std::filesystem::path folder = FolderOf(path);
+  return access(folder.c_str(), F_OK) == 0 &&
+         faccessat(AT_FDCWD, folder.c_str(), W_OK, AT_EACCESS) != 0;
+}
+
 // Network file systems by their magic number, as statfs(2) lists them.
 bool IsNetworkFileSystem(const std::filesystem::path& path) {
-  static constexpr std::array<uint32_t, 6> kMagic = {
+  static constexpr std::array<uint32_t, 10> kMagic = {
       0x6969,      // NFS
       0x517B,      // SMB
       0xFF534D42,  // CIFS
       0xFE534D42,  // SMB2
       0x65735546,  // FUSE
       0x01021997,  // 9P
+      0x00C36400,  // Ceph
+      0x0BD00BD0,  // Lustre
+      0x5346414F,  // AFS
+      0x47504653,  // GPFS
   };
-  struct statfs status {};
+  struct statfs status{};
   if (statfs(path.c_str(), &status) != 0) return false;
   return std::ranges::find(kMagic, static_cast<uint32_t>(status.f_type)) != kMagic.end();
 }
 
 }  // namespace
 
-void Statement::Finalizer::operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
+void Statement::Finalizer::operator()(sqlite3_stmt* statement) const {
+  sqlite3_finalize(statement);
+}
 
 Statement& Statement::Bind(int index, int64_t value) {
   bind_error_ |= sqlite3_bind_int64(statement_.get(), index + 1, value);
@@ -96,12 +125,14 @@ Statement& Statement::Bind(int index, double value) {
 }
 
 Statement& Statement::Bind(int index, std::string_view text) {
-  bind_error_ |= sqlite3_bind_text64(statement_.get(), index + 1, text.data(), text.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
+  bind_error_ |= sqlite3_bind_text64(statement_.get(), index + 1, text.data(), text.size(),
+                                     SQLITE_TRANSIENT, SQLITE_UTF8);
   return *this;
 }
 
 Statement& Statement::BindBlob(int index, std::string_view bytes) {
-  bind_error_ |= sqlite3_bind_blob64(statement_.get(), index + 1, bytes.data(), bytes.size(), SQLITE_TRANSIENT);
+  bind_error_ |= sqlite3_bind_blob64(statement_.get(), index + 1, bytes.data(), bytes.size(),
+                                     SQLITE_TRANSIENT);
   return *this;
 }
 
@@ -111,6 +142,7 @@ Statement& Statement::BindNull(int index) {
 }
 
 Result<bool> Statement::Step() {
+  errno = 0;
   if (bind_error_ != 0) return session_->Error(bind_error_, "bind a parameter");
   const int code = sqlite3_step(statement_.get());
   if (code == SQLITE_ROW) return true;
@@ -129,7 +161,9 @@ void Statement::Reset() { sqlite3_reset(statement_.get()); }
 
 int Statement::column_count() const { return sqlite3_column_count(statement_.get()); }
 
-std::string Statement::column_name(int column) const { return sqlite3_column_name(statement_.get(), column); }
+std::string Statement::column_name(int column) const {
+  return sqlite3_column_name(statement_.get(), column);
+}
 
 std::string Statement::declared_type(int column) const {
   const char* type = sqlite3_column_decltype(statement_.get(), column);
@@ -153,7 +187,9 @@ Kind Statement::kind(int column) const {
 
 int64_t Statement::Int(int column) const { return sqlite3_column_int64(statement_.get(), column); }
 
-double Statement::Double(int column) const { return sqlite3_column_double(statement_.get(), column); }
+double Statement::Double(int column) const {
+  return sqlite3_column_double(statement_.get(), column);
+}
 
 std::string_view Statement::Text(int column) const {
   const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(statement_.get(), column));
@@ -169,19 +205,40 @@ std::string_view Statement::Blob(int column) const {
 
 void Session::Closer::operator()(sqlite3* database) const { sqlite3_close_v2(database); }
 
-Session::Session(sqlite3* database, std::filesystem::path path) : database_(database), path_(std::move(path)) {}
+Session::Session(sqlite3* database, std::filesystem::path path)
+    : database_(database), path_(std::move(path)) {}
 Session::Session(Session&& other) noexcept = default;
 Session& Session::operator=(Session&& other) noexcept = default;
 Session::~Session() = default;
 
 Status Session::Error(int code, std::string_view doing) const {
+  // sqlite3_system_errno knows the log's errors only on some paths.
+  const int system_error = std::exchange(errno, 0);
   const std::string_view said = database_ ? sqlite3_errmsg(database_.get()) : sqlite3_errstr(code);
-  return {CodeOfSqlite(code), fmt::format("cannot {} in '{}': {}{}", doing, path_.string(), said, Remedy(code))};
+  const bool is_of_system = (code & 0xff) == SQLITE_IOERR && system_error != 0;
+  const std::string why = is_of_system ? fmt::format(" ({})", std::strerror(system_error)) : "";
+  Code kind = CodeOfSqlite(code, system_error);
+  // SQLite tries to read what it may not write, so what the last call said is no reason.
+  if ((code & 0xff) == SQLITE_CANTOPEN && IsFolderUnwritable(path_)) kind = Code::kPermissionDenied;
+  return {kind, fmt::format("cannot {} in '{}': {}{}{}", doing, path_.string(), said, why,
+                            Remedy(code, kind))};
 }
 
-Result<Session> Session::OpenWith(const std::filesystem::path& path, int flags, const SessionOptions& options) {
+bool Session::HoldsNoStatement(std::string_view sql) const {
+  sqlite3_stmt* statement = nullptr;
+  const int code = sqlite3_prepare_v2(database_.get(), sql.data(), static_cast<int>(sql.size()),
+                                      &statement, nullptr);
+  const Statement::Finalizer finalize;
+  finalize(statement);
+  return code == SQLITE_OK && statement == nullptr;
+}
+
+Result<Session> Session::OpenWith(const std::filesystem::path& path, int flags,
+                                  const SessionOptions& options) {
+  errno = 0;
   sqlite3* database = nullptr;
-  const int code = sqlite3_open_v2(path.c_str(), &database, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
+  const int code = sqlite3_open_v2(path.c_str(), &database,
+                                   flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
   Session session(database, path);
   if (code != SQLITE_OK) return session.Error(code, "open the database");
   sqlite3_busy_timeout(database, static_cast<int>(options.busy_timeout.count()));
@@ -189,14 +246,16 @@ Result<Session> Session::OpenWith(const std::filesystem::path& path, int flags, 
 }
 
 Result<Session> Session::Open(const std::filesystem::path& path, const SessionOptions& options) {
-  const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
+  const std::filesystem::path folder = FolderOf(path);
   if (IsNetworkFileSystem(folder)) {
     return FailedPrecondition(
-        fmt::format("'{}' is on a network file system, where SQLite's write-ahead log loses data; set PENSTOCK_HOME to a "
+        fmt::format("'{}' is on a network file system, where SQLite's write-ahead log loses data; "
+                    "set PENSTOCK_HOME to a "
                     "folder on a local disk",
                     folder.string()));
   }
-  Session session = PENSTOCK_TRY(OpenWith(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, options));
+  Session session =
+      PENSTOCK_TRY(OpenWith(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, options));
   PENSTOCK_TRY(session.Claim(options.application_id));
   PENSTOCK_TRY(session.UseWriteAheadLog(options.busy_timeout));
   PENSTOCK_TRY(session.Execute("PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"));
@@ -210,9 +269,10 @@ Status Session::Claim(int32_t application_id) {
   const int32_t found = PENSTOCK_TRY(ApplicationId());
   if (found == application_id) return {};
   if (found != 0 || PENSTOCK_TRY(Pragma("schema_version")) != 0) {
-    return FailedPrecondition(fmt::format("'{}' is a SQLite file, but not one of Penstock's; move it away, or set "
-                                          "PENSTOCK_HOME to another folder",
-                                          path_.string()));
+    return FailedPrecondition(
+        fmt::format("'{}' is a SQLite file, but not one of Penstock's; move it away, or set "
+                    "PENSTOCK_HOME to another folder",
+                    path_.string()));
   }
   PENSTOCK_TRY(Execute(fmt::format("PRAGMA application_id={}", application_id)));
   return transaction.Commit();
@@ -223,33 +283,56 @@ Status Session::UseWriteAheadLog(std::chrono::milliseconds timeout) {
   const auto deadline = std::chrono::steady_clock::now() + timeout;
   while (true) {
     Status status = Execute("PRAGMA journal_mode=WAL");
-    if (status.code() != Code::kUnavailable || std::chrono::steady_clock::now() >= deadline) return status;
+    if (status.code() != Code::kUnavailable || std::chrono::steady_clock::now() >= deadline)
+      return status;
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
 }
 
-Result<Session> Session::OpenReadOnly(const std::filesystem::path& path, const SessionOptions& options) {
+Result<Session> Session::OpenReadOnly(const std::filesystem::path& path,
+                                      const SessionOptions& options) {
   std::error_code error;
   if (!std::filesystem::exists(path, error)) {
-    return NotFound(fmt::format("there is no SQLite file '{}'", std::filesystem::absolute(path).string()));
+    return NotFound(
+        fmt::format("there is no SQLite file '{}'", std::filesystem::absolute(path).string()));
   }
   return OpenWith(path, SQLITE_OPEN_READONLY, options);
 }
 
 Result<Statement> Session::Prepare(std::string_view sql) {
-  sqlite3_stmt* statement = nullptr;
-  const int code = sqlite3_prepare_v2(database_.get(), sql.data(), static_cast<int>(sql.size()), &statement, nullptr);
-  if (code == SQLITE_OK && statement != nullptr) return Statement(this, statement);
-  if (code == SQLITE_OK) return InvalidArgument("the SQL statement is empty");
+  if (sql.size() > static_cast<size_t>(std::numeric_limits<int>::max())) {
+    return InvalidArgument(
+        fmt::format("the SQL statement has {} bytes; fewer were expected", sql.size()));
+  }
+  errno = 0;
+  sqlite3_stmt* prepared = nullptr;
+  const char* rest = nullptr;
+  const int code = sqlite3_prepare_v2(database_.get(), sql.data(), static_cast<int>(sql.size()),
+                                      &prepared, &rest);
+  if (code == SQLITE_OK && prepared == nullptr)
+    return InvalidArgument("the SQL statement is empty");
+  if (code == SQLITE_OK) {
+    Statement statement(this, prepared);
+    const auto end = static_cast<size_t>(rest - sql.data());
+    if (!HoldsNoStatement(sql.substr(end))) {
+      return InvalidArgument(fmt::format(
+          "one SQL statement was expected, and another one begins at character {}: '{}'", end + 1,
+          sql.substr(end, 24)));
+    }
+    return statement;
+  }
   const int offset = sqlite3_error_offset(database_.get());
   const Status status = Error(code, "read the SQL");
   if (offset < 0) return status;
-  return Status(status.code(), fmt::format("{} (at character {}: '{}')", status.message(), offset + 1,
-                                           sql.substr(static_cast<size_t>(offset), 24)));
+  return Status(status.code(),
+                fmt::format("{} (at character {}: '{}')", status.message(), offset + 1,
+                            sql.substr(static_cast<size_t>(offset), 24)));
 }
 
 Status Session::Execute(std::string_view sql) {
-  const int code = sqlite3_exec(database_.get(), std::string(sql).c_str(), nullptr, nullptr, nullptr);
+  errno = 0;
+  const int code =
+      sqlite3_exec(database_.get(), std::string(sql).c_str(), nullptr, nullptr, nullptr);
   return code == SQLITE_OK ? Status() : Error(code, "run a statement");
 }
 
@@ -261,18 +344,23 @@ Result<int64_t> Session::Pragma(std::string_view name) {
   return has_row ? statement.Int(0) : 0;
 }
 
-Result<int32_t> Session::ApplicationId() { return static_cast<int32_t>(PENSTOCK_TRY(Pragma("application_id"))); }
+Result<int32_t> Session::ApplicationId() {
+  return static_cast<int32_t>(PENSTOCK_TRY(Pragma("application_id")));
+}
 
 Result<int64_t> Session::UserVersion() { return Pragma("user_version"); }
 
-Status Session::SetUserVersion(int64_t version) { return Execute(fmt::format("PRAGMA user_version={}", version)); }
+Status Session::SetUserVersion(int64_t version) {
+  return Execute(fmt::format("PRAGMA user_version={}", version));
+}
 
 Result<Transaction> Transaction::Begin(Session& session) {
   PENSTOCK_TRY(session.Execute("BEGIN IMMEDIATE"));
   return Transaction(&session);
 }
 
-Transaction::Transaction(Transaction&& other) noexcept : session_(std::exchange(other.session_, nullptr)) {}
+Transaction::Transaction(Transaction&& other) noexcept
+    : session_(std::exchange(other.session_, nullptr)) {}
 
 Transaction::~Transaction() {
   // A rollback can fail only when SQLite has rolled back already.

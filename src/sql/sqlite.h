@@ -26,7 +26,8 @@ enum class Kind { kNull, kInteger, kReal, kText, kBlob };
 
 class Session;
 
-// A prepared statement. Its session must outlive it and stay where it is; not thread-safe. Parameters and columns count from 0.
+// A prepared statement. Its session must outlive it and stay where it is; not thread-safe.
+// Parameters and columns count from 0.
 class Statement {
  public:
   Statement& Bind(int index, int64_t value);
@@ -67,7 +68,8 @@ class Statement {
 };
 
 struct SessionOptions {
-  // Marks our own files, so that a registry is never mistaken for data; 0: none. A file with another id is refused.
+  // Marks our own files, so that a registry is never mistaken for data; 0: none. A file with
+  // another id is refused.
   int32_t application_id = 0;
   std::chrono::milliseconds busy_timeout = kBusyTimeoutMax;
 };
@@ -75,17 +77,21 @@ struct SessionOptions {
 // One connection to one SQLite file. Not thread-safe; one session a thread.
 class Session {
  public:
-  // Opens or creates a file of ours: write-ahead log, synchronous=FULL, foreign keys on. kFailedPrecondition on a
-  // network file system, where the log's shared memory does not work, and for a file that is not ours.
-  static Result<Session> Open(const std::filesystem::path& path, const SessionOptions& options = {});
+  // Opens or creates a file of ours: write-ahead log, synchronous=FULL, foreign keys on.
+  // kFailedPrecondition on a network file system, where the log's shared memory does not work, and
+  // for a file that is not ours.
+  static Result<Session> Open(const std::filesystem::path& path,
+                              const SessionOptions& options = {});
   // Opens somebody else's file, which is never changed. kNotFound when there is none.
-  static Result<Session> OpenReadOnly(const std::filesystem::path& path, const SessionOptions& options = {});
+  static Result<Session> OpenReadOnly(const std::filesystem::path& path,
+                                      const SessionOptions& options = {});
 
   Session(Session&& other) noexcept;
   Session& operator=(Session&& other) noexcept;
   ~Session();
 
-  // kInvalidArgument with SQLite's message and the place for SQL that does not parse.
+  // kInvalidArgument with SQLite's message and the place for SQL that does not parse, and for more
+  // than one statement.
   Result<Statement> Prepare(std::string_view sql);
   // Runs one or several statements without parameters and rows.
   Status Execute(std::string_view sql);
@@ -102,11 +108,13 @@ class Session {
     void operator()(sqlite3* database) const;
   };
   Session(sqlite3* database, std::filesystem::path path);
-  static Result<Session> OpenWith(const std::filesystem::path& path, int flags, const SessionOptions& options);
+  static Result<Session> OpenWith(const std::filesystem::path& path, int flags,
+                                  const SessionOptions& options);
   // Marks a new file as ours; refuses one that is somebody else's.
   Status Claim(int32_t application_id);
   Status UseWriteAheadLog(std::chrono::milliseconds timeout);
   Result<int64_t> Pragma(std::string_view name);
+  bool HoldsNoStatement(std::string_view sql) const;  // blank, or only comments
   // The status of the database's last error.
   Status Error(int code, std::string_view doing) const;
 
@@ -114,8 +122,9 @@ class Session {
   std::filesystem::path path_;
 };
 
-// BEGIN IMMEDIATE, so that writers queue at the start instead of failing in the middle. Rolled back on destruction
-// unless committed. Nothing is durable before Commit has returned OK; then everything is.
+// BEGIN IMMEDIATE, so that writers queue at the start instead of failing in the middle. Rolled back
+// on destruction unless committed. Nothing is durable before Commit has returned OK; then
+// everything is.
 class Transaction {
  public:
   static Result<Transaction> Begin(Session& session);
