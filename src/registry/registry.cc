@@ -10,10 +10,10 @@
 #include <limits>
 #include <numeric>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "base/digest.h"
-#include "base/ids.h"
 #include "base/names.h"
 #include "registry/schema.h"
 #include "sql/migrations.h"
@@ -21,12 +21,16 @@
 namespace penstock::registry {
 namespace {
 
+// Before the names of folders in packages/ that are not packages yet, or no longer.
+constexpr std::string_view kTemporary = "tmp-";
+
 constexpr std::string_view kSelect =
     "SELECT v.model, v.version, v.package, v.created_at_us, p.engine, p.engine_reason, v.details "
     "FROM versions v JOIN packages p ON p.digest = v.package ";
 
 bool IsNameCharacter(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '-';
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+         c == '.' || c == '-';
 }
 
 std::string Actor() {
@@ -49,15 +53,18 @@ Result<Spec> ParseSpec(std::string_view text) {
   const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), version);
   if (error != std::errc{} || end != number.data() + number.size() || version < 1) {
     return InvalidArgument(
-        fmt::format("'{}' names no version: after '@' a number of 1 or more was expected, as in '{}@1'", text, spec.name));
+        fmt::format("'{}' names no version: after '@' a number of 1 or more was expected, as in "
+                    "'{}@1' (aliases come with a later release)",
+                    text, spec.name));
   }
   spec.version = version;
   return spec;
 }
 
 int64_t TotalBytes(const package::Manifest& manifest) {
-  return std::accumulate(manifest.files.begin(), manifest.files.end(), int64_t{0},
-                         [](int64_t sum, const package::FileEntry& file) { return sum + file.size; });
+  return std::accumulate(
+      manifest.files.begin(), manifest.files.end(), int64_t{0},
+      [](int64_t sum, const package::FileEntry& file) { return sum + file.size; });
 }
 
 }  // namespace
@@ -65,18 +72,20 @@ int64_t TotalBytes(const package::Manifest& manifest) {
 std::string ModelVersion::ToString() const { return fmt::format("{}@{}", name, version); }
 
 Status CheckModelName(std::string_view name) {
-  const bool is_good = !name.empty() && name.size() <= kNameBytesMax && std::ranges::all_of(name, IsNameCharacter) &&
-                       name[0] != '_' && name[0] != '.' && name[0] != '-';
+  const bool is_good = !name.empty() && name.size() <= kNameBytesMax &&
+                       std::ranges::all_of(name, IsNameCharacter) && name[0] != '_' &&
+                       name[0] != '.' && name[0] != '-';
   if (is_good) return {};
-  return InvalidArgument(fmt::format("'{}' is not a model name: it must begin with a letter or digit, hold only letters, "
-                                     "digits, '_', '.' and '-', and have at most {} characters",
-                                     name.substr(0, kNameBytesMax), kNameBytesMax));
+  return InvalidArgument(fmt::format(
+      "'{}' is not a model name: it must begin with a letter or digit, hold only letters, "
+      "digits, '_', '.' and '-', and have at most {} characters",
+      name.substr(0, kNameBytesMax), kNameBytesMax));
 }
 
 Registry::Registry(std::filesystem::path home, const RegistryOptions& options, sql::Session session)
     : home_(std::move(home)),
       options_(options),
-      objects_(*options.files, home_ / "objects"),
+      objects_(*options.files, home_ / "objects", *options.clock),
       session_(std::move(session)) {}
 
 Result<Registry> Registry::Open(const std::filesystem::path& home, const RegistryOptions& options) {
@@ -86,33 +95,98 @@ Result<Registry> Registry::Open(const std::filesystem::path& home, const Registr
   return Registry(home, options, std::move(session));
 }
 
-Result<ModelVersion> Registry::Register(std::string_view name, package::Draft draft, json::Value details) {
+Result<ModelVersion> Registry::Register(std::string_view name, package::Draft draft,
+                                        json::Value details) {
   PENSTOCK_TRY(CheckModelName(name));
   if (json::Write(details).size() > kDetailsBytesMax) {
-    return ResourceExhausted(fmt::format("the details of '{}' are larger than {} bytes", name, kDetailsBytesMax));
+    return ResourceExhausted(
+        fmt::format("the details of '{}' are larger than {} bytes", name, kDetailsBytesMax));
   }
   const std::string manifest = draft.Seal();
-  for (const auto& [path, bytes] : draft.contents) PENSTOCK_TRY(objects_.Put(bytes));
-  const std::string digest = PENSTOCK_TRY(objects_.Put(manifest));
+  // What no program could open again must not get a number.
+  const Result<package::Manifest> readable = package::ParseManifest(manifest);
+  if (!readable.ok()) return readable.status().Prefixed(fmt::format("the package of '{}'", name));
+  PENSTOCK_TRY(PutObjects(draft, manifest));
+  const std::string digest = Sha256Hex(manifest);
+  PENSTOCK_TRY(RemoveDamaged(digest));
+  // Its failure concerns what others left behind, not this version.
+  static_cast<void>(RemoveLeftovers());
   return Commit(name, draft.manifest, digest, details);
+}
+
+Status Registry::PutObjects(const package::Draft& draft, const std::string& manifest) {
+  PENSTOCK_TRY(options_.files->CreateDirectories(home_ / "objects"));
+  // Also where another process made the folder: it may not have come to the sync yet.
+  PENSTOCK_TRY(options_.files->SyncDirectory(home_));
+  for (const auto& [path, bytes] : draft.contents) {
+    const Result<std::string> digest = objects_.Put(bytes);
+    if (!digest.ok())
+      return digest.status().Prefixed(fmt::format("file '{}' cannot be stored", path));
+  }
+  PENSTOCK_TRY(objects_.Put(manifest));
+  return {};
+}
+
+Status Registry::RemoveDamaged(const std::string& digest) {
+  os::FileSystem& files = *options_.files;
+  const std::filesystem::path folder = home_ / "packages" / digest;
+  if (!files.Exists(folder) || package::Package::Open(files, folder).ok()) return {};
+  // Moved first, so that nobody finds half of it.
+  const std::filesystem::path damaged = TemporaryFolder();
+  const Status moved = files.Rename(folder, damaged);
+  if (moved.code() == Code::kNotFound) return {};  // another process was faster
+  PENSTOCK_TRY(moved);
+  return files.RemoveTree(damaged);
+}
+
+Status Registry::RemoveLeftovers() {
+  PENSTOCK_TRY(objects_.RemoveLeftovers());
+  const std::filesystem::path packages = home_ / "packages";
+  if (!options_.files->Exists(packages)) return {};
+  for (const std::filesystem::path& path : PENSTOCK_TRY(options_.files->List(packages))) {
+    const std::string name = path.filename().string();
+    if (!name.starts_with(kTemporary)) continue;
+    const std::string_view given = std::string_view(name).substr(kTemporary.size());
+    if (!store::IsLeftover(given, *options_.clock, store::kLeftoverAgeMax)) continue;
+    PENSTOCK_TRY(options_.files->RemoveTree(path));
+  }
+  return {};
+}
+
+std::filesystem::path Registry::TemporaryFolder() const {
+  return home_ / "packages" /
+         fmt::format("{}{}", kTemporary, store::TemporaryName(*options_.clock));
 }
 
 Result<ModelVersion> Registry::Commit(std::string_view name, const package::Manifest& manifest,
                                       const std::string& digest, const json::Value& details) {
   const int64_t now_us = options_.clock->NowUs();
   const std::string engine =
-      manifest.engines.empty() ? "python" : std::string(package::EngineKindName(manifest.engines.front().kind));
+      manifest.engines.empty()
+          ? "python"
+          : std::string(package::EngineKindName(manifest.engines.front().kind));
 
   sql::Transaction transaction = PENSTOCK_TRY(sql::Transaction::Begin(session_));
   const int64_t version = PENSTOCK_TRY(NextVersion(name, now_us));
-  sql::Statement package = PENSTOCK_TRY(session_.Prepare("INSERT INTO packages VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"));
-  package.Bind(0, digest).Bind(1, engine).Bind(2, manifest.engine_reason).Bind(3, TotalBytes(manifest)).Bind(4, now_us);
+  sql::Statement package = PENSTOCK_TRY(
+      session_.Prepare("INSERT INTO packages VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"));
+  package.Bind(0, digest)
+      .Bind(1, engine)
+      .Bind(2, manifest.engine_reason)
+      .Bind(3, TotalBytes(manifest))
+      .Bind(4, now_us);
   PENSTOCK_TRY(package.Run());
-  sql::Statement insert = PENSTOCK_TRY(session_.Prepare("INSERT INTO versions VALUES (?, ?, ?, ?, ?)"));
-  insert.Bind(0, name).Bind(1, version).Bind(2, digest).Bind(3, now_us).Bind(4, json::Write(details));
+  sql::Statement insert =
+      PENSTOCK_TRY(session_.Prepare("INSERT INTO versions VALUES (?, ?, ?, ?, ?)"));
+  insert.Bind(0, name)
+      .Bind(1, version)
+      .Bind(2, digest)
+      .Bind(3, now_us)
+      .Bind(4, json::Write(details));
   PENSTOCK_TRY(insert.Run());
-  sql::Statement audit = PENSTOCK_TRY(
-      session_.Prepare("INSERT INTO audit (at_us, actor, action, model, version, details) VALUES (?, ?, 'register', ?, ?, ?)"));
+  sql::Statement audit =
+      PENSTOCK_TRY(session_.Prepare("INSERT INTO audit (at_us, actor, action, model, version, "
+                                    "details) VALUES (?, ?, 'register', ?, ?, ?)"));
   json::Value what;
   what.Set("package", digest);
   audit.Bind(0, now_us).Bind(1, Actor()).Bind(2, name).Bind(3, version).Bind(4, json::Write(what));
@@ -129,9 +203,9 @@ Result<ModelVersion> Registry::Commit(std::string_view name, const package::Mani
 }
 
 Result<int64_t> Registry::NextVersion(std::string_view name, int64_t now_us) {
-  sql::Statement statement = PENSTOCK_TRY(
-      session_.Prepare("INSERT INTO models VALUES (?, ?, 1) "
-                       "ON CONFLICT (name) DO UPDATE SET last_version = last_version + 1 RETURNING last_version"));
+  sql::Statement statement = PENSTOCK_TRY(session_.Prepare(
+      "INSERT INTO models VALUES (?, ?, 1) "
+      "ON CONFLICT (name) DO UPDATE SET last_version = last_version + 1 RETURNING last_version"));
   statement.Bind(0, name).Bind(1, now_us);
   if (!PENSTOCK_TRY(statement.Step())) return Internal("the registry gave no version number");
   const int64_t version = statement.Int(0);
@@ -139,8 +213,10 @@ Result<int64_t> Registry::NextVersion(std::string_view name, int64_t now_us) {
   return version;
 }
 
-Result<std::vector<ModelVersion>> Registry::Select(std::string_view where, std::string_view name, int64_t version) {
-  sql::Statement statement = PENSTOCK_TRY(session_.Prepare(std::string(kSelect) + std::string(where)));
+Result<std::vector<ModelVersion>> Registry::Select(std::string_view where, std::string_view name,
+                                                   int64_t version) {
+  sql::Statement statement =
+      PENSTOCK_TRY(session_.Prepare(std::string(kSelect) + std::string(where)));
   if (where.find("?1") != where.npos) statement.Bind(0, name);
   if (where.find("?2") != where.npos) statement.Bind(1, version);
   std::vector<ModelVersion> versions;
@@ -159,27 +235,39 @@ Result<std::vector<ModelVersion>> Registry::Select(std::string_view where, std::
 Status Registry::NoSuchModel(std::string_view name) {
   std::vector<std::string> names;
   for (const ModelVersion& model : PENSTOCK_TRY(Models())) names.push_back(model.name);
-  const std::string there = names.empty() ? "none is registered yet" : "there are " + QuotedList(names);
-  return NotFound(
-      fmt::format("there is no model '{}' in '{}'; {}.{}", name, home_.string(), there, DidYouMean(name, names)));
+  const std::string there =
+      names.empty() ? "none is registered yet" : "there are " + QuotedList(names);
+  return NotFound(fmt::format("there is no model '{}' in '{}'; {}.{}", name, home_.string(), there,
+                              DidYouMean(name, names)));
 }
 
 Result<ModelVersion> Registry::Resolve(std::string_view text) {
   const Spec spec = PENSTOCK_TRY(ParseSpec(text));
-  const std::vector<ModelVersion> versions = PENSTOCK_TRY(Versions(spec.name));
-  if (!spec.version) return versions.back();
-  const auto found = std::ranges::find(versions, *spec.version, &ModelVersion::version);
-  if (found != versions.end()) return *found;
-  return NotFound(fmt::format("model '{}' has no version {}; it has {} to {}", spec.name, *spec.version,
+  const std::vector<ModelVersion> found =
+      spec.version
+          ? PENSTOCK_TRY(Select("WHERE v.model = ?1 AND v.version = ?2", spec.name, *spec.version))
+          : PENSTOCK_TRY(
+                Select("WHERE v.model = ?1 ORDER BY v.version DESC LIMIT 1", spec.name, 0));
+  if (!found.empty()) return found.front();
+  return spec.version ? NoSuchVersion(spec.name, *spec.version) : NoSuchModel(spec.name);
+}
+
+Status Registry::NoSuchVersion(std::string_view name, int64_t version) {
+  const std::vector<ModelVersion> versions = PENSTOCK_TRY(Versions(name));
+  return NotFound(fmt::format("model '{}' has no version {}; it has {} to {}", name, version,
                               versions.front().version, versions.back().version));
 }
 
 Result<std::vector<ModelVersion>> Registry::Models() {
-  return Select("WHERE v.version = (SELECT max(version) FROM versions WHERE model = v.model) ORDER BY v.model", "", 0);
+  return Select(
+      "WHERE v.version = (SELECT max(version) FROM versions WHERE model = v.model) ORDER BY "
+      "v.model",
+      "", 0);
 }
 
 Result<std::vector<ModelVersion>> Registry::Versions(std::string_view name) {
-  std::vector<ModelVersion> versions = PENSTOCK_TRY(Select("WHERE v.model = ?1 ORDER BY v.version", name, 0));
+  std::vector<ModelVersion> versions =
+      PENSTOCK_TRY(Select("WHERE v.model = ?1 ORDER BY v.version", name, 0));
   if (versions.empty()) return NoSuchModel(name);
   return versions;
 }
@@ -197,20 +285,29 @@ Status Registry::Unpack(const std::string& digest, const std::filesystem::path& 
   const std::string bytes = PENSTOCK_TRY(objects_.Get(digest));
   const package::Manifest manifest = PENSTOCK_TRY(package::ParseManifest(bytes));
   PENSTOCK_TRY(Place(digest, folder / package::kManifestName));
-  for (const package::FileEntry& file : manifest.files) PENSTOCK_TRY(Place(file.sha256, folder / file.path));
-  return options_.files->SyncDirectory(folder);
+  std::set<std::filesystem::path> folders = {folder};
+  for (const package::FileEntry& file : manifest.files) {
+    const std::filesystem::path path = folder / file.path;
+    const Status placed = Place(file.sha256, path);
+    if (!placed.ok()) return placed.Prefixed(fmt::format("file '{}'", file.path));
+    folders.insert(path.parent_path());
+  }
+  for (const std::filesystem::path& each : folders)
+    PENSTOCK_TRY(options_.files->SyncDirectory(each));
+  return {};
 }
 
 Result<std::filesystem::path> Registry::Materialize(const ModelVersion& version) {
   os::FileSystem& files = *options_.files;
   const std::filesystem::path folder = home_ / "packages" / version.digest;
   if (!files.Exists(folder)) {
-    const std::filesystem::path temporary = home_ / "packages" / fmt::format("tmp-{}", NewId());
+    const std::filesystem::path temporary = TemporaryFolder();
     const Status unpacked = Unpack(version.digest, temporary);
     const Status renamed = unpacked.ok() ? files.Rename(temporary, folder) : unpacked;
     if (!renamed.ok()) static_cast<void>(files.RemoveTree(temporary));
     // Another process may have come first; its folder is as good as ours.
     if (!renamed.ok() && !files.Exists(folder)) return renamed.Prefixed(version.ToString());
+    PENSTOCK_TRY(files.SyncDirectory(folder.parent_path()));
   }
   const Result<package::Package> package = package::Package::Open(files, folder);
   if (!package.ok()) return package.status().Prefixed(version.ToString());
@@ -220,8 +317,8 @@ Result<std::filesystem::path> Registry::Materialize(const ModelVersion& version)
 Status Registry::Check() {
   sql::Statement integrity = PENSTOCK_TRY(session_.Prepare("PRAGMA integrity_check"));
   if (PENSTOCK_TRY(integrity.Step()) && integrity.Text(0) != "ok") {
-    return DataLoss(fmt::format("'{}' is damaged ({}); restore it from a backup", session_.path().string(),
-                                integrity.Text(0)));
+    return DataLoss(fmt::format("'{}' is damaged ({}); restore it from a backup",
+                                session_.path().string(), integrity.Text(0)));
   }
   for (const ModelVersion& version : PENSTOCK_TRY(Select("ORDER BY v.model, v.version", "", 0))) {
     const std::string bytes = PENSTOCK_TRY(objects_.Get(version.digest));

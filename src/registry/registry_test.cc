@@ -27,9 +27,10 @@ package::Draft DraftOf(int seed) {
   draft.manifest.created_by = "test";
   draft.manifest.engine_reason = "own evaluator: a test";
   draft.manifest.signature.inputs = {{.name = "x"}};
-  draft.manifest.engines = {{.file = "evaluator.safetensors",
-                             .encoding = {.tensors = {{.name = "X", .columns = {0}}}}}};
-  draft.contents = {{"evaluator.safetensors", std::string(2000, static_cast<char>('a' + seed % 26)) + std::to_string(seed)},
+  draft.manifest.engines = {
+      {.file = "evaluator.safetensors", .encoding = {.tensors = {{.name = "X", .columns = {0}}}}}};
+  draft.contents = {{"evaluator.safetensors",
+                     std::string(2000, static_cast<char>('a' + seed % 26)) + std::to_string(seed)},
                     {"parity.json", "{}"}};
   return draft;
 }
@@ -39,7 +40,8 @@ class RegistryTest : public testing::Test {
   void SetUp() override { std::filesystem::create_directories(home_); }
   void TearDown() override { std::filesystem::remove_all(home_); }
 
-  const std::filesystem::path home_ = std::filesystem::temp_directory_path() / ("penstock-" + NewId());
+  const std::filesystem::path home_ =
+      std::filesystem::temp_directory_path() / ("penstock-" + NewId());
 };
 
 TEST_F(RegistryTest, NumbersVersionsAndResolvesThem) {
@@ -63,11 +65,14 @@ TEST_F(RegistryTest, WhatIsNotThereIsToldWithWhatIs) {
   Registry registry = *Registry::Open(home_);
   EXPECT_THAT(registry.Resolve("churn").status().message(), HasSubstr("none is registered yet"));
   ASSERT_TRUE(registry.Register("churn", DraftOf(1), {}).ok());
-  EXPECT_THAT(registry.Resolve("chrun").status().message(), HasSubstr("there are 'churn'. Did you mean 'churn'?"));
-  EXPECT_EQ(registry.Resolve("churn@7").status().message(), "model 'churn' has no version 7; it has 1 to 1");
+  EXPECT_THAT(registry.Resolve("chrun").status().message(),
+              HasSubstr("there are 'churn'. Did you mean 'churn'?"));
+  EXPECT_EQ(registry.Resolve("churn@7").status().message(),
+            "model 'churn' has no version 7; it has 1 to 1");
   EXPECT_EQ(registry.Resolve("churn@champion").status().code(), Code::kInvalidArgument);
   for (const char* name : {"", "a b", "../x", "_x", "a/b", "ä"}) {
-    EXPECT_EQ(registry.Register(name, DraftOf(1), {}).status().code(), Code::kInvalidArgument) << name;
+    EXPECT_EQ(registry.Register(name, DraftOf(1), {}).status().code(), Code::kInvalidArgument)
+        << name;
   }
 }
 
@@ -164,7 +169,8 @@ TEST_F(RegistryTest, LosesNothingReportedToKill9) {
     int status = 0;
     ASSERT_EQ(waitpid(child, &status, 0), child);
     ASSERT_TRUE(WIFSIGNALED(status)) << status;
-    while (read(pipe.read.get(), &number, sizeof(number)) == sizeof(number)) reported.push_back(number);
+    while (read(pipe.read.get(), &number, sizeof(number)) == sizeof(number))
+      reported.push_back(number);
   }
   Registry registry = *Registry::Open(home_);
   EXPECT_TRUE(registry.Check().ok()) << registry.Check().message();

@@ -27,12 +27,16 @@ std::string_view Remedy(Code code) {
 }
 
 Status WithRemedy(const Status& status) {
-  return status.ok() ? status : Status(status.code(), fmt::format("{}{}", status.message(), Remedy(status.code())));
+  return status.ok()
+             ? status
+             : Status(status.code(), fmt::format("{}{}", status.message(), Remedy(status.code())));
 }
 
 }  // namespace
 
-std::string TemporaryName(const Clock& clock) { return fmt::format("{}-{}", clock.NowUs(), NewId()); }
+std::string TemporaryName(const Clock& clock) {
+  return fmt::format("{}-{}", clock.NowUs(), NewId());
+}
 
 bool IsLeftover(std::string_view name, const Clock& clock, std::chrono::microseconds age) {
   int64_t given_us = 0;
@@ -71,7 +75,8 @@ Status FileObjectStore::PutNew(std::string_view bytes, const std::filesystem::pa
   Status status = files_->SetReadOnly(temporary);
   // Replaces a damaged object; another process that was faster put the same bytes there.
   if (status.ok()) status = files_->Rename(temporary, path);
-  if (!status.ok()) static_cast<void>(files_->Remove(temporary));  // the first error is the one to tell
+  if (!status.ok())
+    static_cast<void>(files_->Remove(temporary));  // the first error is the one to tell
   return status;
 }
 
@@ -79,15 +84,17 @@ Result<std::string> FileObjectStore::Get(std::string_view digest) const {
   const std::filesystem::path path = Path(digest);
   auto bytes = files_->Read(path);
   if (!bytes.ok() && bytes.status().code() == Code::kNotFound) {
-    return NotFound(fmt::format("object {} is not in '{}'; restore it from a backup, or register the model again",
-                                digest, root_.string()));
+    return NotFound(fmt::format(
+        "object {} is not in '{}'; restore it from a backup, or register the model again", digest,
+        root_.string()));
   }
   if (!bytes.ok()) return bytes.status();
   const std::string found = Sha256Hex(*bytes);
   if (found == digest) return bytes;
-  return DataLoss(fmt::format("object '{}' was changed: the SHA-256 of its bytes is {}; restore it from a "
-                              "backup, or register the model again",
-                              path.string(), found));
+  return DataLoss(
+      fmt::format("object '{}' was changed: the SHA-256 of its bytes is {}; restore it from a "
+                  "backup, or register the model again",
+                  path.string(), found));
 }
 
 Result<int> FileObjectStore::RemoveLeftovers(std::chrono::microseconds age) {
@@ -97,7 +104,8 @@ Result<int> FileObjectStore::RemoveLeftovers(std::chrono::microseconds age) {
   for (const std::filesystem::path& path : PENSTOCK_TRY(files_->List(folder))) {
     if (!IsLeftover(path.filename().string(), *clock_, age)) continue;
     const Status status = files_->Remove(path);
-    if (!status.ok() && status.code() != Code::kNotFound) return status;  // another process may have been faster
+    if (!status.ok() && status.code() != Code::kNotFound)
+      return status;  // another process may have been faster
     if (status.ok()) ++removed;
   }
   return removed;

@@ -21,19 +21,23 @@ class ObjectStore {
  public:
   virtual ~ObjectStore() = default;
 
-  // Stores bytes and returns their digest; what is there already is checked, and replaced where it was damaged. Once
-  // this has returned OK the object survives a crash; after an error it is either whole or not there.
+  // Stores bytes and returns their digest; what is there already is checked, and replaced where it
+  // was damaged. Once this has returned OK the object survives a crash; after an error it is either
+  // whole or not there.
   virtual Result<std::string> Put(std::string_view bytes) = 0;
-  // The bytes, checked. kNotFound: no such object. kDataLoss: its bytes were changed; names the object and the remedy.
+  // The bytes, checked. kNotFound: no such object. kDataLoss: its bytes were changed; names the
+  // object and the remedy.
   virtual Result<std::string> Get(std::string_view digest) const = 0;
   virtual bool Exists(std::string_view digest) const = 0;
 };
 
-// Objects as read-only files `<root>/<first two digits>/<64 digits>`, written in `<root>/tmp` first. A digest that is
-// no SHA-256 is a programmer's error. `files` and `clock` must outlive the store.
+// Objects as read-only files `<root>/<first two digits>/<64 digits>`, written in `<root>/tmp`
+// first. A digest that is no SHA-256 is a programmer's error. `files` and `clock` must outlive the
+// store.
 class FileObjectStore final : public ObjectStore {
  public:
-  FileObjectStore(os::FileSystem& files, std::filesystem::path root, const Clock& clock = Clock::System())
+  FileObjectStore(os::FileSystem& files, std::filesystem::path root,
+                  const Clock& clock = Clock::System())
       : files_(&files), root_(std::move(root)), clock_(&clock) {}
 
   Result<std::string> Put(std::string_view bytes) override;

@@ -28,7 +28,8 @@ TEST(FileObjectStore, GivesBackWhatWasPut) {
   EXPECT_EQ(store.Get(Sha256Hex("other")).status().code(), Code::kNotFound);
 }
 
-// Power is lost at every changing call of Put in turn; what Put reported must be there, and nothing is ever wrong.
+// Power is lost at every changing call of Put in turn; what Put reported must be there, and nothing
+// is ever wrong.
 TEST(FileObjectStore, WhatWasReportedSurvivesALossOfPowerAtEveryCall) {
   const std::string first(1000, 'a');
   const std::string second(1000, 'b');
@@ -50,7 +51,8 @@ TEST(FileObjectStore, WhatWasReportedSurvivesALossOfPowerAtEveryCall) {
   }
 }
 
-// The fake itself: without the folder's sync a new name does not survive, so the test above can fail.
+// The fake itself: without the folder's sync a new name does not survive, so the test above can
+// fail.
 TEST(FakeFileSystem, ForgetsNamesAndBytesThatWereNotSynced) {
   FakeFileSystem files;
   ASSERT_TRUE(files.CreateDirectories("/d").ok());
@@ -78,7 +80,8 @@ class RealFiles : public testing::Test {
  protected:
   void SetUp() override { std::filesystem::create_directories(folder_); }
   void TearDown() override { std::filesystem::remove_all(folder_); }
-  const std::filesystem::path folder_ = std::filesystem::temp_directory_path() / ("penstock-" + NewId());
+  const std::filesystem::path folder_ =
+      std::filesystem::temp_directory_path() / ("penstock-" + NewId());
 };
 
 TEST_F(RealFiles, AFlippedBitIsToldAndPutMendsIt) {
@@ -88,7 +91,7 @@ TEST_F(RealFiles, AFlippedBitIsToldAndPutMendsIt) {
   std::ofstream(store.Path(digest)) << "abb";
   const Status status = store.Get(digest).status();
   EXPECT_EQ(status.code(), Code::kDataLoss);
-  EXPECT_THAT(status.message(), HasSubstr("register the model again, or copy the file from a backup"));
+  EXPECT_THAT(status.message(), HasSubstr("restore it from a backup, or register the model again"));
   EXPECT_EQ(*store.Put("abc"), digest);
   EXPECT_EQ(*store.Get(digest), "abc");
 }
