@@ -51,8 +51,6 @@ class Service final : public http::Handler {
   serve::LoopSlot& slot() { return slot_; }
 
  private:
-  struct Target;
-
   void HandleModels(http::Exchange& exchange, std::string_view path);
   void HandleRest(http::Exchange& exchange, std::string_view path);
   void Predict(http::Exchange& exchange, const Result<const serve::Snapshot*>& found);

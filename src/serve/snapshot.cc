@@ -35,17 +35,27 @@ std::string HeaderValue(std::string_view text) {
   return value;
 }
 
-// Lists of rows stay out of /health: it is asked for every few seconds.
-Result<json::Value> ParitySummary(const package::Package& package) {
+void CopyScalars(const json::Value& from, json::Value& to) {
+  const json::Object* members = from.if_object();
+  if (members == nullptr) return;
+  for (const auto& [name, value] : *members) {
+    if (!value.if_array() && !value.if_object()) to.Set(name, value);
+  }
+}
+
+// The figures of parity.json, and of its candidate that is served. Rows stay out: /health is asked every few seconds.
+Result<json::Value> ParitySummary(const package::Package& package, std::string_view engine_file) {
   const bool has_parity = std::ranges::any_of(package.manifest().files,
                                               [](const package::FileEntry& file) { return file.path == kParityFile; });
   if (!has_parity) return json::Value();
   const json::Value report = PENSTOCK_TRY(json::Parse(PENSTOCK_TRY(package.Read(kParityFile))));
   json::Value summary{json::Object{}};
-  if (const json::Object* members = report.if_object()) {
-    for (const auto& [name, value] : *members) {
-      if (!value.if_array() && !value.if_object()) summary.Set(name, value);
-    }
+  CopyScalars(report, summary);
+  const json::Value* candidates = report.Find("candidates");
+  if (candidates == nullptr || !candidates->if_array()) return summary;
+  for (const json::Value& candidate : *candidates->if_array()) {
+    const json::Value* file = candidate.Find("file");
+    if (file != nullptr && file->if_string() && *file->if_string() == engine_file) CopyScalars(candidate, summary);
   }
   return summary;
 }
@@ -76,7 +86,7 @@ Result<std::shared_ptr<const Snapshot>> Snapshot::Load(const package::Package& p
   std::shared_ptr<Snapshot> snapshot(new Snapshot(std::move(model), std::move(id), options, clock, metrics));
   snapshot->digest_ = package.digest();
   snapshot->engine_reason_ = package.manifest().engine_reason;
-  snapshot->parity_ = PENSTOCK_TRY(ParitySummary(package));
+  snapshot->parity_ = PENSTOCK_TRY(ParitySummary(package, snapshot->engine_entry().file));
   snapshot->ReturnWorkspace(PENSTOCK_TRY(snapshot->TakeWorkspace()));
   return std::shared_ptr<const Snapshot>(std::move(snapshot));
 }

@@ -62,7 +62,7 @@ class Snapshot {
   const package::Signature& signature() const { return model_->signature(); }
   const package::EngineEntry& engine_entry() const { return model_->entry(); }
   const std::string& engine_reason() const { return engine_reason_; }
-  // The members of parity.json that are no lists and no objects; null where the package has none.
+  // The figures of parity.json, and of its candidate that is served; null where the package has none.
   const json::Value& parity() const { return parity_; }
   // What a call of so many rows is expected to take; infinity where loading could not measure it.
   double PredictedNs(int64_t rows) const;
