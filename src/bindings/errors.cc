@@ -99,7 +99,11 @@ void Raise(const Status& status) {
       throw nb::python_error(error);  // a copy: raising uses the object up, and the status may be shared
     }
   }
-  PyErr_SetString(python_classes[static_cast<size_t>(status.code())], status.message().c_str());
+  // File names may hold any bytes.
+  const std::string& message = status.message();
+  const nb::object text = nb::steal(
+      PyUnicode_DecodeUTF8(message.data(), static_cast<Py_ssize_t>(message.size()), "replace"));
+  if (text.is_valid()) PyErr_SetObject(python_classes[static_cast<size_t>(status.code())], text.ptr());
   throw nb::python_error();
 }
 

@@ -13,6 +13,8 @@
 
 // python/_penstock.pyi is the documentation of this module.
 NB_MODULE(_penstock, module) {
+  // Objects that live until the interpreter ends are the user's affair.
+  nanobind::set_leak_warnings(false);
   module.attr("version") = penstock::kVersion;
   module.attr("binary_dir") = penstock::os::DirectoryOfThisBinary().string().c_str();
   penstock::bindings::AddErrors(module);
