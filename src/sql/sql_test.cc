@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <linux/magic.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -9,6 +10,7 @@
 #include <string>
 
 #include "base/ids.h"
+#include "sql/file_system_kind.h"
 #include "sql/migrations.h"
 #include "sql/sqlite.h"
 
@@ -54,6 +56,23 @@ TEST_F(SqlTest, SqlThatDoesNotParseIsToldWithItsPlace) {
   const Status status = session.Prepare("SELECT 1 FRM t").status();
   EXPECT_EQ(status.code(), Code::kInvalidArgument);
   EXPECT_THAT(status.message(), HasSubstr("syntax error (at character 14: 't')"));
+}
+
+// The kernel's own constants on one side, what we refuse on the other.
+TEST(FileSystemKind, TellsSharedFileSystemsFromLocalOnes) {
+  for (const int64_t magic :
+       {NFS_SUPER_MAGIC, SMB_SUPER_MAGIC, FUSE_SUPER_MAGIC, V9FS_MAGIC, CEPH_SUPER_MAGIC}) {
+    EXPECT_NE(NetworkFileSystemName(magic), "") << magic;
+  }
+  EXPECT_EQ(NetworkFileSystemName(CIFS_SUPER_MAGIC), "CIFS");
+  EXPECT_EQ(NetworkFileSystemName(SMB2_SUPER_MAGIC), "SMB");
+  for (const int64_t magic :
+       {EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC, OVERLAYFS_SUPER_MAGIC, TMPFS_MAGIC}) {
+    EXPECT_EQ(NetworkFileSystemName(magic), "") << magic;
+  }
+  EXPECT_EQ(NetworkFileSystemName(BTRFS_SUPER_MAGIC), "");
+  EXPECT_EQ(FileSystemMagic("/proc"), PROC_SUPER_MAGIC);
+  EXPECT_EQ(FileSystemMagic("/no/such/folder"), 0);
 }
 
 TEST_F(SqlTest, MoreThanOneStatementIsRefused) {

@@ -4,11 +4,8 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sqlite3.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstring>
 #include <limits>
@@ -16,6 +13,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "sql/file_system_kind.h"
 
 namespace penstock::sql {
 namespace {
@@ -87,25 +85,6 @@ bool IsFolderUnwritable(const std::filesystem::path& path) {
   const std::filesystem::path folder = FolderOf(path);
   return access(folder.c_str(), F_OK) == 0 &&
          faccessat(AT_FDCWD, folder.c_str(), W_OK, AT_EACCESS) != 0;
-}
-
-// Network file systems by their magic number, as statfs(2) lists them.
-bool IsNetworkFileSystem(const std::filesystem::path& path) {
-  static constexpr std::array<uint32_t, 10> kMagic = {
-      0x6969,      // NFS
-      0x517B,      // SMB
-      0xFF534D42,  // CIFS
-      0xFE534D42,  // SMB2
-      0x65735546,  // FUSE
-      0x01021997,  // 9P
-      0x00C36400,  // Ceph
-      0x0BD00BD0,  // Lustre
-      0x5346414F,  // AFS
-      0x47504653,  // GPFS
-  };
-  struct statfs status{};
-  if (statfs(path.c_str(), &status) != 0) return false;
-  return std::ranges::find(kMagic, static_cast<uint32_t>(status.f_type)) != kMagic.end();
 }
 
 }  // namespace
@@ -247,12 +226,12 @@ Result<Session> Session::OpenWith(const std::filesystem::path& path, int flags,
 
 Result<Session> Session::Open(const std::filesystem::path& path, const SessionOptions& options) {
   const std::filesystem::path folder = FolderOf(path);
-  if (IsNetworkFileSystem(folder)) {
+  const std::string_view network = NetworkFileSystemName(FileSystemMagic(folder));
+  if (!network.empty()) {
     return FailedPrecondition(
-        fmt::format("'{}' is on a network file system, where SQLite's write-ahead log loses data; "
-                    "set PENSTOCK_HOME to a "
-                    "folder on a local disk",
-                    folder.string()));
+        fmt::format("'{}' is on a network file system ({}), where SQLite's write-ahead log loses "
+                    "data; set PENSTOCK_HOME to a folder on a local disk",
+                    folder.string(), network));
   }
   Session session =
       PENSTOCK_TRY(OpenWith(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, options));
