@@ -2,12 +2,11 @@
 #include "http/response.h"
 
 #include "base/check.h"
+#include "http/characters.h"
 #include "http/head.h"
 
 namespace penstock::http {
 namespace {
-
-bool IsSafe(std::string_view text) { return text.find_first_of(std::string_view("\r\n\0", 3)) == std::string_view::npos; }
 
 void AppendEscaped(std::string& out, std::string_view text) {
   constexpr std::string_view kHexDigits = "0123456789abcdef";
@@ -68,7 +67,7 @@ std::string_view ReasonPhrase(int status) {
 }
 
 void Response::Begin(int status, std::string_view content_type) {
-  PENSTOCK_CHECK(status >= 200 && status <= 599 && IsSafe(content_type));
+  PENSTOCK_CHECK(status >= 200 && status <= 599 && IsFieldValue(content_type));
   if (begin_ == kNone) begin_ = out_.size();
   status_ = status;
   is_body_open_ = false;
@@ -77,7 +76,7 @@ void Response::Begin(int status, std::string_view content_type) {
 }
 
 void Response::AddHeader(std::string_view name, std::string_view value) {
-  PENSTOCK_CHECK(has_begun() && !is_body_open_ && IsSafe(name) && IsSafe(value));
+  PENSTOCK_CHECK(has_begun() && !is_body_open_ && IsFieldValue(name) && IsFieldValue(value));
   out_.append(name).append(": ").append(value).append("\r\n");
 }
 

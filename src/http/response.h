@@ -25,7 +25,7 @@ class Response {
   // content_type is empty. status is 200 to 599.
   void Begin(int status, std::string_view content_type);
 
-  // Between Begin and body(). Neither part may hold CR, LF or NUL (checked); not for the four lines named above.
+  // Between Begin and body(). Neither part may hold a control character (checked); not for the four lines named above.
   void AddHeader(std::string_view name, std::string_view value);
 
   // Ends the headers on the first call. Append only: what the string held before is not the body.
