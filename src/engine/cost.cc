@@ -28,15 +28,25 @@ double MinimumNs(Instance& instance, const package::Tensors& tensors, Prediction
 
 }  // namespace
 
-void FillWithZeros(package::Tensors& tensors, int64_t rows) {
+void FillWithNumbers(package::Tensors& tensors, int64_t rows) {
   tensors.Resize(rows);
   const auto& inputs = tensors.signature().inputs;
+  uint32_t state = 1;
   for (int64_t row = 0; row < rows; ++row) {
     for (size_t i = 0; i < inputs.size(); ++i) {
+      state = state * 1664525 + 1013904223;                      // Numerical Recipes' generator
+      const auto whole = static_cast<double>(state >> 28) - 8;  // -8 to 7
       const int column = static_cast<int>(i);
-      const bool is_text = inputs[i].type == package::Type::kString;
-      // A zero or an empty text is allowed everywhere.
-      static_cast<void>(is_text ? tensors.SetString(row, column, "") : tensors.SetNumber(row, column, 0));
+      // Nothing here is refused: these values fit every type, and the caller has lifted the limits.
+      if (inputs[i].type == package::Type::kString) {
+        static_cast<void>(tensors.SetString(row, column, ""));
+      } else if (inputs[i].type == package::Type::kBool) {
+        static_cast<void>(tensors.SetBool(row, column, whole < 0));
+      } else if (inputs[i].type == package::Type::kInt64) {
+        static_cast<void>(tensors.SetNumber(row, column, whole));
+      } else {
+        static_cast<void>(tensors.SetNumber(row, column, whole + 0.1));
+      }
     }
   }
 }
@@ -46,11 +56,11 @@ Cost MeasureCost(const Model& model) {
   if (!instance.ok()) return {};
   package::Tensors tensors(&model.signature(), &model.entry().encoding, package::Limits::kNone);
   Predictions output;
-  FillWithZeros(tensors, 1);
+  FillWithNumbers(tensors, 1);
   const double one = MinimumNs(**instance, tensors, output);
   if (one < 0) return {};
   if (one > kSlowNs) return {.call_ns = 0, .row_ns = one};
-  FillWithZeros(tensors, kManyRows);
+  FillWithNumbers(tensors, kManyRows);
   const double many = MinimumNs(**instance, tensors, output);
   if (many < 0) return {.call_ns = 0, .row_ns = one};
   const double row_ns = std::max(0.0, (many - one) / (kManyRows - 1));

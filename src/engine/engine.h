@@ -34,7 +34,7 @@ class Instance {
   virtual Status Predict(const package::Tensors& input, Predictions& output) = 0;
 };
 
-// What a call costs, measured on rows of zeros when the model was loaded; 0 where they could not be answered. A call of
+// What a call costs, measured on made-up rows when the model was loaded; 0 where they could not be answered. A call of
 // n rows takes about call_ns + n x row_ns.
 struct Cost {
   double call_ns = 0;

@@ -222,7 +222,7 @@ TEST(OnnxRuntime, ALabelThatTheSignatureDoesNotHaveIsAnError) {
   onnx.entry.options = json::Object{{"label", "label"}, {"probabilities", "probabilities"}};
   onnx.file = "onnx_forest_cancer.onnx";
   const auto model = *onnx.Load();
-  EXPECT_EQ(model->cost().row_ns, 0) << "what refuses zeros has no cost";
+  EXPECT_EQ(model->cost().row_ns, 0) << "what answers no made-up row has no cost";
   package::Tensors tensors(&onnx.signature, &onnx.entry.encoding);
   tensors.Resize(1);
   for (int column = 0; column < 30; ++column) ASSERT_TRUE(tensors.SetNumber(0, column, 1).ok());

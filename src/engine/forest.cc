@@ -91,7 +91,7 @@ class Forest::Builder {
     const auto begin = from_.value.begin() + static_cast<std::ptrdiff_t>(i * width);
     forest_.values_.insert(forest_.values_.end(), begin, begin + static_cast<std::ptrdiff_t>(width));
     forest_.nodes_[place] = {std::numeric_limits<float>::infinity(), 0, static_cast<int32_t>(place),
-                             static_cast<int32_t>(row)};
+                             static_cast<int32_t>(row + 1)};
   }
 
   const ForestNodes& from_;
@@ -106,12 +106,13 @@ Result<Forest> Forest::Make(const ForestNodes& nodes, int64_t features) {
 }
 
 void Forest::AddLeaf(const Node& leaf, double* out) const {
-  const double* value = values_.data() + static_cast<int64_t>(leaf.payload) * outputs_;
+  const double* value = values_.data() + (static_cast<int64_t>(leaf.payload) - 1) * outputs_;
   for (int64_t i = 0; i < outputs_; ++i) out[i] += value[i];
 }
 
-// Trees in lockstep: their loads wait for memory together instead of one after the other.
-template <int kTrees>
+// Trees in lockstep: their loads wait for memory together instead of one after the other. A leaf's payload is not 0, so
+// that it keeps missing values too.
+template <int kTrees, bool kMissing>
 void Forest::AddTrees(size_t first, const float* x, double* out) const {
   const Node* nodes = nodes_.data();
   int32_t at[kTrees];
@@ -121,7 +122,10 @@ void Forest::AddTrees(size_t first, const float* x, double* out) const {
     moved = 0;
     for (int i = 0; i < kTrees; ++i) {
       const Node& node = nodes[at[i]];
-      const int32_t next = node.left + static_cast<int32_t>(!(x[node.feature] <= node.threshold));
+      const float value = x[node.feature];
+      bool goes_left = value <= node.threshold;
+      if constexpr (kMissing) goes_left |= std::isnan(value) & (node.payload != 0);
+      const int32_t next = node.left + static_cast<int32_t>(!goes_left);
       moved |= next ^ at[i];
       at[i] = next;
     }
@@ -129,16 +133,14 @@ void Forest::AddTrees(size_t first, const float* x, double* out) const {
   for (int i = 0; i < kTrees; ++i) AddLeaf(nodes[at[i]], out);
 }
 
-void Forest::AddTreesWithMissing(const float* x, double* out) const {
-  for (const int32_t root : roots_) {
-    int32_t at = root;
-    while (nodes_[static_cast<size_t>(at)].left != at) {
-      const Node& node = nodes_[static_cast<size_t>(at)];
-      const float value = x[node.feature];
-      const bool goes_left = std::isnan(value) ? node.payload != 0 : value <= node.threshold;
-      at = node.left + static_cast<int32_t>(!goes_left);
+template <int kTrees>
+void Forest::AddTreesToRows(size_t first, const float* x, const bool* has_missing, int64_t rows, double* out) const {
+  for (int64_t r = 0; r < rows; ++r) {
+    if (has_missing[r]) {
+      AddTrees<kTrees, true>(first, x + r * features_, out + r * outputs_);
+    } else {
+      AddTrees<kTrees, false>(first, x + r * features_, out + r * outputs_);
     }
-    AddLeaf(nodes_[static_cast<size_t>(at)], out);
   }
 }
 
@@ -153,21 +155,11 @@ void Forest::Evaluate(const float* x, int64_t rows, double* out) const {
     for (int64_t r = 0; r < count; ++r) {
       const float* row = block + r * features_;
       has_missing[r] = std::any_of(row, row + features_, [](float value) { return std::isnan(value); });
-      if (has_missing[r]) AddTreesWithMissing(row, sums + r * outputs_);
     }
     // Some trees for all rows, so that their nodes stay in the cache.
-    const auto for_rows = [&](const auto& add) {
-      for (int64_t r = 0; r < count; ++r) {
-        if (!has_missing[r]) add(block + r * features_, sums + r * outputs_);
-      }
-    };
     size_t tree = 0;
-    for (; tree + 8 <= roots_.size(); tree += 8) {
-      for_rows([&](const float* row, double* sum) { AddTrees<8>(tree, row, sum); });
-    }
-    for (; tree < roots_.size(); ++tree) {
-      for_rows([&](const float* row, double* sum) { AddTrees<1>(tree, row, sum); });
-    }
+    for (; tree + 8 <= roots_.size(); tree += 8) AddTreesToRows<8>(tree, block, has_missing, count, sums);
+    for (; tree < roots_.size(); ++tree) AddTreesToRows<1>(tree, block, has_missing, count, sums);
     const auto trees = static_cast<double>(roots_.size());
     for (int64_t i = 0; i < count * outputs_; ++i) sums[i] /= trees;
   }

@@ -38,14 +38,15 @@ class Forest {
     float threshold = 0;
     int32_t feature = 0;
     int32_t left = 0;     // right is left + 1
-    int32_t payload = 0;  // of a leaf: its row of values; else 1 where missing values go left
+    int32_t payload = 0;  // of a leaf: 1 + its row of values; else 1 where missing values go left
   };
 
   class Builder;
 
-  template <int kTrees>
+  template <int kTrees, bool kMissing>
   void AddTrees(size_t first, const float* x, double* out) const;
-  void AddTreesWithMissing(const float* x, double* out) const;
+  template <int kTrees>
+  void AddTreesToRows(size_t first, const float* x, const bool* has_missing, int64_t rows, double* out) const;
   void AddLeaf(const Node& leaf, double* out) const;
 
   std::vector<Node> nodes_;

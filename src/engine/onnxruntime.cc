@@ -190,9 +190,9 @@ Result<std::vector<OnnxTensorInfo>> OnnxModel::ShapesOf(int64_t rows) const {
   std::vector<OnnxBinding::Output> outputs;
   for (const AnswerPart& part : parts_) outputs.push_back({part.info, false});
   OnnxBinding binding = PENSTOCK_TRY(OnnxBinding::Make(*session_, entry_.encoding, outputs, rows));
-  package::Tensors zeros(&signature_, &entry_.encoding, package::Limits::kNone);
-  FillWithZeros(zeros, rows);
-  PENSTOCK_TRY(binding.SetInputs(zeros.tensors()));
+  package::Tensors tensors(&signature_, &entry_.encoding, package::Limits::kNone);
+  FillWithNumbers(tensors, rows);
+  PENSTOCK_TRY(binding.SetInputs(tensors.tensors()));
   PENSTOCK_TRY(binding.Run());
   std::vector<OnnxTensorInfo> shapes;
   for (size_t i = 0; i < parts_.size(); ++i) {
