@@ -1,8 +1,8 @@
 """The engine inside Python: what C++ gives to the package `penstock`. Private; use `penstock`.
 
-Every call that works for long releases the GIL, takes it back only for the callback it was given, and asks for Ctrl-C at
-least every 100 ms. An exception that a callback raises comes out of the call as the same object. Nothing is stored when a
-call raises.
+Every call that works for long releases the GIL, takes it back only for the callback it was given,
+and asks for Ctrl-C at least every 100 ms. An exception that a callback raises comes out of the call
+as the same object. Nothing is stored when a call raises.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,8 +21,8 @@ Column: TypeAlias = NDArray[Any] | list[str | None] | list[bool | None]
 """One input column, n rows, by the type of its Input in the signature:
 
 - float64, float32: one-dimensional float array; NaN is missing.
-- int64: integer array of any width that fits int64. With missing or infinite values (callbacks get such probes): a
-  float64 array.
+- int64: integer array of any width that fits int64. With missing or infinite values (callbacks get
+  such probes): a float64 array.
 - bool: bool array. With missing values: a list of True, False, None.
 - string: a list of str and None (missing).
 
@@ -32,10 +32,10 @@ Arrays may have any stride and byte order of the machine; they are read, never c
 Answer: TypeAlias = tuple[Any, NDArray[Any] | None]
 """What the original answers for n rows: (what predict returned, probabilities or None).
 
-Classification: the n labels as predict returned them (array or list); each must be one of the signature's classes, and is
-matched by value. Everything else: a float or integer array of shape (n,), or (n, prediction_width) for several targets.
-Probabilities: float array of shape (n, number of classes) in the order of the signature's classes, exactly when the
-signature has probabilities.
+Classification: the n labels as predict returned them (array or list); each must be one of the
+signature's classes, and is matched by value. Everything else: a float or integer array of shape
+(n,), or (n, prediction_width) for several targets. Probabilities: float array of shape (n, number
+of classes) in the order of the signature's classes, exactly when the signature has probabilities.
 """
 
 class Candidate(TypedDict):
@@ -72,10 +72,10 @@ class DataLossError(PenstockError): ...
 class UnauthenticatedError(PenstockError): ...
 
 def own_evaluator(steps_json: str, arrays: dict[str, NDArray[Any]]) -> bytes:
-    """Return the bytes of `evaluator.safetensors` for these steps (docs/internals/evaluator.md).
+    """Return the bytes of `evaluator.safetensors` for these steps (docs/internals/package-format.md).
 
-    Arrays are float64, float32, int64, int32, uint8 or bool, contiguous or not; steps name them. Whether the steps make
-    sense is judged where the evaluator is loaded: `register` reports it.
+    Arrays are float64, float32, int64, int32, uint8 or bool, contiguous or not; steps name them.
+    Whether the steps make sense is judged where the evaluator is loaded: `register` reports it.
 
     Raises
     ------
@@ -116,7 +116,7 @@ def register(
     native_hint: str,
     details_json: str,
 ) -> RegisteredVersion:
-    """Check the candidates against the original, keep the first that passes, and commit a new version of `name`.
+    """Hold the candidates against the original and commit the first that passes as a new version.
 
     Parameters
     ----------
@@ -125,19 +125,21 @@ def register(
     home
         The folder that holds registry.db; None finds it as `home(None)` does.
     signature_json
-        package::Signature as JSON (docs/internals/package-format.md). What the original refuses and the limits of the
-        engine are filled in here; what stands there of these is replaced.
+        package::Signature as JSON (docs/internals/package-format.md). What the original refuses and
+        the limits of the engine are filled in here; what stands there of these is replaced.
     candidates
         In order of preference; may be empty.
     columns
         One column per input, in the signature's order: all rows at hand, at least one.
     original
-        Called with columns of the same form (fewer or other rows, probes too), from this thread. What it raises on a
-        probe is a refusal that the service repeats; what it raises on the rows themselves is raised here.
+        Called with columns of the same form (fewer or other rows, probes too), from this thread.
+        What it raises on a probe is a refusal that the service repeats; what it raises on the rows
+        themselves is raised here.
     python_object
         The pickled model; stored only when no candidate passes, and never opened.
     native_hint
-        One sentence on what would make the model native; used when no candidate passes or the choice is not the first.
+        One sentence on what would make the model native; used when no candidate passes or the
+        choice is not the first.
     details_json
         An object kept with the version in the registry: framework, versions, class of the model.
 
@@ -175,7 +177,7 @@ class Version:
         """The unpacked, read-only package: what penstock-server is given."""
 
 def open_version(spec: str, home: str | None) -> Version:
-    """Return the version that `name@3` or `name` (the newest) stands for, unpacked and checked against its digests.
+    """Return the version that `name@3` or `name` (the newest) stands for, unpacked and checked.
 
     Raises
     ------
@@ -186,7 +188,10 @@ def open_version(spec: str, home: str | None) -> Version:
     """
 
 def models(home: str | None) -> list[Version]:
-    """Return the newest version of every model, by name, without unpacking: signature_json, parity_json, path are ""."""
+    """Return the newest version of every model, by name, without unpacking it.
+
+    signature_json, parity_json and path are "".
+    """
 
 @final
 class Predictor:
@@ -199,8 +204,9 @@ class Predictor:
     ) -> tuple[NDArray[np.int64] | NDArray[np.float64], NDArray[np.float64] | None]:
         """Return (class_index, probabilities) for a classifier, (values, None) for everything else.
 
-        class_index: int64, shape (n,), into the signature's classes. values: float64, shape (n,) where prediction_width
-        is 0, else (n, prediction_width). probabilities: float64, shape (n, number of classes), or None.
+        class_index: int64, shape (n,), into the signature's classes. values: float64, shape (n,)
+        where prediction_width is 0, else (n, prediction_width). probabilities: float64, shape (n,
+        number of classes), or None.
 
         Raises
         ------
@@ -222,23 +228,24 @@ class Table:
     """Rows read from a source, as a stream of Arrow batches that can be taken once."""
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
-        """Return the PyCapsule "arrow_array_stream"; `pyarrow.table(t)` calls it. Raises when called twice."""
+        """Return the PyCapsule "arrow_array_stream", once; `pyarrow.table(t)` calls it."""
     def check(self) -> None:
-        """Raise what ended the stream. Arrow's interface hands an error on as a text only: ask after it failed."""
+        """Raise what ended the stream: Arrow's interface hands an error on as a text only."""
 
 def read(uri: str) -> Table:
     """Read a source: `sqlite:///digits.db#digits`, `sqlite:///digits.db?query=SELECT ...`."""
 
 def home(path: str | None) -> str:
-    """Return the folder that holds registry.db: `path`, else PENSTOCK_HOME, else `.penstock` found upward from the working
-    directory, else made there.
+    """Return the folder that holds registry.db: `path`, else PENSTOCK_HOME, else `.penstock` found
+    upward from the working directory, else made there.
     """
 
 def cli_main(argv: Sequence[str], user_code: object | None) -> int:
     """Run the command line `penstock` and return the exit code. argv[0] is the program's name.
 
-    `penstock register` calls ``user_code.register(*, model, name, examples, target, engine, is_json)``: all str, but for
-    is_json: bool; target and engine ("own", "onnxruntime") are "" when not given. It registers and prints. What it raises is
-    printed as one sentence; a PenstockError keeps its exit code. None: the command says that Python is needed.
-    `penstock serve` does not return when it succeeds: the process becomes penstock-server.
+    `penstock register` calls ``user_code.register(*, model, name, examples, target, engine,
+    is_json)``: all str, but for is_json: bool; target and engine ("own", "onnxruntime") are "" when
+    not given. It registers and prints. What it raises is printed as one sentence; a PenstockError
+    keeps its exit code. None: the command says that Python is needed. `penstock serve` does not
+    return when it succeeds: the process becomes penstock-server.
     """
