@@ -322,7 +322,12 @@ bool Decoder::ReadColumn(int column, int64_t& rows, int first_column) {
 
 bool Decoder::ReadCell(int64_t row, int column) {
   const char start = cursor_.Peek();
-  if ((start >= '0' && start <= '9') || start == '-') [[likely]] return ReadNumberCell(row, column);
+  if (double value = 0; cursor_.ReadQuickNumber(value)) [[likely]] {
+    // Also for integers: within 2^53 the two setters are the same.
+    const Status stored = input_.SetNumber(row, column, value);
+    return stored.ok() || Checked(stored, row, column);
+  }
+  if ((start >= '0' && start <= '9') || start == '-') return ReadNumberCell(row, column);
   Status status;
   switch (start) {
     case '"':

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "protocol/json_cursor.h"
 
+#include <simdjson.h>
+
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <cmath>
 #include <vector>
@@ -10,13 +11,10 @@
 namespace penstock::protocol {
 namespace {
 
-constexpr uint64_t kExactInteger = uint64_t{1} << 53;
-constexpr int kExactPowerMax = 22;
-constexpr std::array<double, kExactPowerMax + 1> kPowers = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
-                                                           1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
-                                                           1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
-constexpr int kUint64Digits = 19;         // any number of so many digits fits uint64
-constexpr int kExponentMax = 1'000'000;   // beyond, the exponent's exact size no longer matters
+constexpr int64_t kUint64Digits = 19;  // any number of so many digits fits uint64
+constexpr int64_t kPowerMin = -342;  // simdjson's table of powers of ten begins and ends here
+constexpr int64_t kPowerMax = 308;
+constexpr int64_t kExponentMax = 1'000'000'000;  // beyond, and beyond any body's length, its size no longer matters
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
@@ -39,13 +37,22 @@ void AppendUtf8(std::string& out, unsigned code) {
   }
 }
 
-// Whether a number that is zero or infinity in double is small: by the place of its first digit that is not 0.
-bool IsBelowOne(std::string_view digits, int exponent) {
-  const size_t first = digits.find_first_of("123456789");
-  if (first == std::string_view::npos) return true;
-  const size_t point = std::min(digits.find('.'), digits.size());
-  const auto place = first < point ? static_cast<int64_t>(point - first) : -static_cast<int64_t>(first - point);
-  return place + exponent <= 0;
+// False when it is beyond int64, or -0, which is no integer: it has a sign.
+bool ConvertInteger(std::string_view text, JsonNumber& number) {
+  number = {};
+  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), number.integer);
+  number.is_integer = error == std::errc() && !(number.integer == 0 && text[0] == '-');
+  return number.is_integer;
+}
+
+// With any number of digits. The number is below 10 to the power of `magnitude`.
+void ConvertSlowly(std::string_view text, int64_t magnitude, JsonNumber& number) {
+  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), number.value);
+  if (error == std::errc() && std::isfinite(number.value)) return;
+  // Beyond double: large, or so small that zero is the nearest.
+  const bool is_zero = text.substr(0, text.find_first_of("eE")).find_first_of("123456789") == std::string_view::npos;
+  number.is_finite = is_zero || magnitude < 0;
+  number.value = text[0] == '-' ? -0.0 : 0.0;
 }
 
 }  // namespace
@@ -152,60 +159,45 @@ bool JsonCursor::ReadNumber(JsonNumber& number) {
   at_ = p;
   if (digit_count == 0) return Fail("a digit was expected");
   if (digits[0] == '0' && digit_count > 1) return Fail("a number must not start with 0");
-
-  const bool is_plain = p == end_ || (*p != '.' && (*p | 0x20) != 'e');
-  if (is_plain && digit_count < kUint64Digits) {
-    const auto magnitude = static_cast<int64_t>(mantissa);
-    number = {.value = 0, .integer = is_negative ? -magnitude : magnitude, .is_integer = true};
-    if (is_negative && magnitude == 0) number = {.value = -0.0};
-    return true;
-  }
-  int64_t fraction_count = 0;
+  bool is_plain = true;
+  int64_t exponent = 0;
   if (p != end_ && *p == '.') {
+    is_plain = false;
     const char* fraction = ++p;
     while (p != end_ && IsDigit(*p)) mantissa = mantissa * 10 + static_cast<uint64_t>(*p++ - '0');
-    fraction_count = p - fraction;
-    digit_count += fraction_count;
     at_ = p;
-    if (fraction_count == 0) return Fail("a digit was expected after the decimal point");
+    if (p == fraction) return Fail("a digit was expected after the decimal point");
+    digit_count += p - fraction;
+    exponent = fraction - p;
   }
-  const bool has_exponent = p != end_ && (*p | 0x20) == 'e';
-  const bool is_exact = digit_count <= kUint64Digits && mantissa <= kExactInteger && fraction_count <= kExactPowerMax;
-  if (is_exact && !has_exponent) [[likely]] {
-    // Both are exact doubles, so that one correctly rounded division gives the nearest double (Clinger 1990).
-    const double magnitude = static_cast<double>(mantissa) / kPowers[static_cast<size_t>(fraction_count)];
-    number = {.value = is_negative ? -magnitude : magnitude};
-    return true;
+  if (p != end_ && (*p | 0x20) == 'e') {
+    is_plain = false;
+    int64_t written = 0;
+    if (!ReadExponent(written)) return false;
+    exponent += written;
   }
-  int exponent = 0;
-  if (has_exponent) {
-    ++p;
-    const bool is_small = p != end_ && *p == '-';
-    if (p != end_ && (*p == '-' || *p == '+')) ++p;
-    const char* exponent_digits = p;
-    while (p != end_ && IsDigit(*p)) exponent = std::min(exponent * 10 + (*p++ - '0'), kExponentMax);
-    at_ = p;
-    if (p == exponent_digits) return Fail("a digit was expected in the exponent");
-    if (is_small) exponent = -exponent;
-  }
-  return FinishNumber(start, exponent, number);
+  const std::string_view text(start, static_cast<size_t>(at_ - start));
+  if (is_plain && ConvertInteger(text, number)) return true;
+  number = {};
+  const bool is_converted = digit_count <= kUint64Digits && Scale(mantissa, exponent, is_negative, number.value);
+  if (!is_converted) ConvertSlowly(text, exponent + digit_count, number);
+  return true;
 }
 
-// at_ stands behind a number whose grammar is right.
-bool JsonCursor::FinishNumber(const char* start, int exponent, JsonNumber& number) {
-  const std::string_view text(start, static_cast<size_t>(at_ - start));
-  number = {};
-  if (text.find_first_of(".eE") == std::string_view::npos) {
-    const auto [stop, error] = std::from_chars(start, at_, number.integer);
-    number.is_integer = error == std::errc();
-    if (number.is_integer) return true;
-  }
-  const auto [stop, error] = std::from_chars(start, at_, number.value);
-  if (error == std::errc() && std::isfinite(number.value)) return true;
-  const bool is_negative = text[0] == '-';
-  const std::string_view digits = text.substr(is_negative, text.find_first_of("eE") - is_negative);
-  number.is_finite = IsBelowOne(digits, exponent);
-  number.value = is_negative ? -0.0 : 0.0;
+bool JsonCursor::Scale(uint64_t mantissa, int64_t power, bool is_negative, double& value) {
+  if (power < kPowerMin || power > kPowerMax) return false;
+  return simdjson::builtin::numberparsing::compute_float_64(power, mantissa, is_negative, value) && std::isfinite(value);
+}
+
+// at_ stands at the 'e'.
+bool JsonCursor::ReadExponent(int64_t& exponent) {
+  ++at_;
+  const bool is_negative = at_ != end_ && *at_ == '-';
+  if (at_ != end_ && (*at_ == '-' || *at_ == '+')) ++at_;
+  const char* digits = at_;
+  while (at_ != end_ && IsDigit(*at_)) exponent = std::min(exponent * 10 + (*at_++ - '0'), kExponentMax);
+  if (at_ == digits) return Fail("a digit was expected in the exponent");
+  if (is_negative) exponent = -exponent;
   return true;
 }
 

@@ -60,6 +60,7 @@ TEST(JsonCursor, TellsOverflowFromUnderflow) {
 TEST(JsonCursor, RoundsAsTheCLibraryDoes) {
   std::mt19937_64 random(7);
   std::string text;
+  int quick_count = 0;
   for (int i = 0; i < 200'000; ++i) {
     text = random() % 2 ? "-" : "";
     const auto digits = [&](uint64_t count) {
@@ -74,6 +75,11 @@ TEST(JsonCursor, RoundsAsTheCLibraryDoes) {
     if (random() % 3 == 0) text += "e" + std::to_string(static_cast<int>(random() % 640) - 330);
     const JsonNumber number = Number(text);
     const double expected = std::strtod(text.c_str(), nullptr);
+    const std::string followed = text + ",";
+    if (double quick = 0; JsonCursor(followed).ReadQuickNumber(quick)) {
+      ++quick_count;
+      EXPECT_EQ(quick, expected) << text;
+    }
     if (number.is_integer) {
       EXPECT_EQ(number.integer, std::strtoll(text.c_str(), nullptr, 10)) << text;
     } else if (std::isinf(expected)) {
@@ -82,6 +88,22 @@ TEST(JsonCursor, RoundsAsTheCLibraryDoes) {
       EXPECT_EQ(number.value, expected) << text;
     }
   }
+  EXPECT_GT(quick_count, 10'000);  // else nothing was compared
+}
+
+TEST(JsonCursor, LeavesWhatIsNotQuickToTheOtherReader) {
+  for (const char* text : {"", "-", "-,", "01,", "1.,", ".5,", "1e5,", "1.5E5,", "9007199254740993,", "x,", "\"1\",",
+                           "0.12345678901234567890,", "1"}) {
+    double value = 7;
+    JsonCursor cursor(text);
+    EXPECT_FALSE(cursor.ReadQuickNumber(value)) << text;
+    EXPECT_EQ(cursor.offset(), 0u);
+  }
+  double value = 0;
+  EXPECT_TRUE(JsonCursor("-0,").ReadQuickNumber(value));
+  EXPECT_TRUE(value == 0 && std::signbit(value));
+  EXPECT_TRUE(JsonCursor("9007199254740992]").ReadQuickNumber(value));
+  EXPECT_EQ(value, 9007199254740992.0);
 }
 
 std::string String(const std::string& text) {
