@@ -124,6 +124,17 @@ TEST_P(PowerFails, AtEveryCallOfUnpacking) {
   EXPECT_GT(calls, 7);
 }
 
+// Another process made the folder of the objects and has not come to its sync yet.
+TEST_F(RegistryFaults, DoNotReachAVersionInAFolderThatSomebodyElseMade) {
+  FakeFileSystem files;
+  ASSERT_TRUE(files.CreateDirectories(home_ / "made").ok());
+  ASSERT_TRUE(files.Rename(home_ / "made", home_ / "objects").ok());
+  Registry registry = *Registry::Open(home_, {.files = &files});
+  ASSERT_TRUE(registry.Register("churn", DraftOf(1), {}).ok());
+  files.Restart();
+  EXPECT_TRUE(registry.Check().ok()) << registry.Check().message();
+}
+
 TEST_F(RegistryFaults, RegisteringAgainMendsObjectsAndPackage) {
   Registry registry = *Registry::Open(home_);
   const ModelVersion first = *registry.Register("churn", DraftOf(1), {});

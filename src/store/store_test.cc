@@ -51,6 +51,18 @@ TEST(FileObjectStore, WhatWasReportedSurvivesALossOfPowerAtEveryCall) {
   }
 }
 
+// Another process made the folder and has not come to its sync yet.
+TEST(FileObjectStore, DoesNotTrustAFolderThatSomebodyElseMade) {
+  FakeFileSystem files;
+  ASSERT_TRUE(files.CreateDirectories("/home/objects/made").ok());
+  const std::string digest = Sha256Hex("abc");
+  ASSERT_TRUE(files.Rename("/home/objects/made", "/home/objects/" + digest.substr(0, 2)).ok());
+  FileObjectStore store(files, "/home/objects");
+  ASSERT_TRUE(store.Put("abc").ok());
+  files.Restart();
+  EXPECT_TRUE(store.Get(digest).ok()) << store.Get(digest).status().message();
+}
+
 // The fake itself: without the folder's sync a new name does not survive, so the test above can
 // fail.
 TEST(FakeFileSystem, ForgetsNamesAndBytesThatWereNotSynced) {
