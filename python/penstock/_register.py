@@ -73,6 +73,7 @@ def register(
     --------
     >>> v = penstock.register(clf, X, y, name="churn")
     >>> v.predict(X.head(3))
+    array(['no', 'yes', 'no'], dtype=object)
     """
     del y
     check_is_model(model)

@@ -96,6 +96,7 @@ def read(uri: str) -> Table:
 
     Examples
     --------
-    >>> penstock.read("sqlite:///digits.db#digits").to_pandas()
+    >>> penstock.read("sqlite:///digits.db#digits").to_pandas().shape
+    (1797, 65)
     """
     return Table(uri, _penstock.read(uri))

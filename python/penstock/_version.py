@@ -194,7 +194,7 @@ class ModelVersion:
         Returns
         -------
         Service
-            Ready to answer. Usable in a ``with`` statement.
+            Ready to answer. Usable in a ``with`` statement: the server ends with its block.
 
         Raises
         ------
@@ -202,6 +202,12 @@ class ModelVersion:
             The model has no native form: the worker that would serve it comes with a later release.
         FailedPreconditionError
             The server could not start; the message is the server's own.
+
+        Examples
+        --------
+        >>> with penstock.load("churn").serve() as service:
+        ...     service.url.startswith("http://127.0.0.1:")
+        True
         """
         if self.engine == "python":
             raise _penstock.UnimplementedError(
@@ -286,7 +292,8 @@ def load(spec: str, *, home: str | PathLike[str] | None = None) -> ModelVersion:
 
     Examples
     --------
-    >>> penstock.load("churn@1").predict(X)
+    >>> penstock.load("churn@1").predict(X.head(3))
+    array(['no', 'yes', 'no'], dtype=object)
     """
     folder = None if home is None else str(home)
     return ModelVersion(_penstock.open_version(spec, folder), folder)
@@ -302,7 +309,8 @@ def models(*, home: str | PathLike[str] | None = None) -> list[ModelVersion]:
 
     Examples
     --------
-    >>> penstock.models()
+    >>> [newest.name for newest in penstock.models()]
+    ['churn']
     """
     folder = None if home is None else str(home)
     return [ModelVersion(newest, folder) for newest in _penstock.models(folder)]

@@ -83,6 +83,9 @@ def test_float64_columns_are_shared_not_copied() -> None:
     assert np.shares_memory(columns[1], frame["b"].to_numpy())
 
 
+DTYPES_OF = {np.ndarray: lambda X: [X.dtype], pd.DataFrame: lambda X: X.dtypes}
+
+
 class Recorder(RegressorMixin, BaseEstimator):
     """A model that notes in what its rows arrive."""
 
@@ -91,7 +94,7 @@ class Recorder(RegressorMixin, BaseEstimator):
         return self
 
     def predict(self, X):
-        SEEN.append((type(X), [str(dtype) for dtype in getattr(X, "dtypes", [X.dtype])]))
+        SEEN.append((type(X), [str(dtype) for dtype in DTYPES_OF[type(X)](X)]))
         return np.zeros(len(X))
 
 

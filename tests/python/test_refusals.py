@@ -115,19 +115,17 @@ def test_an_integer_beyond_int64() -> None:
     check_refused(model, X, "column 'id' holds 9223372036854775808", "2^63 - 1")
 
 
-def test_the_service_refuses_what_the_original_refuses(blurred_digits) -> None:
-    X, y = blurred_digits(0, 500)
-    model = LogisticRegression(max_iter=300).fit(X, y)
-    version = penstock.register(model, X, y, name="m")
+def test_the_service_refuses_what_the_original_refuses() -> None:
+    version = penstock.register(FITTED, FRAME, name="m")
     assert not any(column["allows_missing"] for column in version.signature["inputs"])
     assert not any(column["allows_infinity"] for column in version.signature["inputs"])
     kinds = {refusal["kind"] for refusal in version.parity.report["refusals"]}
     assert {"missing", "infinity"} <= kinds
     assert "refuses what yours refuses" in repr(version)
     for value, word in ((math.nan, "missing|NaN"), (math.inf, "infinit")):
-        wrong = X[:3].copy()
-        wrong[1, 2] = value
-        with pytest.raises(penstock.InvalidArgumentError, match=f"row 1.*x2.*({word})"):
+        wrong = FRAME[:3].copy()
+        wrong.loc[1, "income"] = value
+        with pytest.raises(penstock.InvalidArgumentError, match=f"row 1.*income.*({word})"):
             version.predict(wrong)
 
 

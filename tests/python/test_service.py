@@ -14,21 +14,24 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from sklearn.linear_model import LogisticRegression
+from sklearn.datasets import load_iris
+from sklearn.tree import DecisionTreeClassifier
 
 import penstock
 
 GONE_S_MAX = 20.0
+IRIS = load_iris(return_X_y=True)
 
 
 @pytest.fixture
-def version(digits) -> penstock.ModelVersion:
-    X, y = digits
-    return penstock.register(LogisticRegression(max_iter=100).fit(X, y), X, name="digits")
+def version() -> penstock.ModelVersion:
+    return penstock.register(DecisionTreeClassifier().fit(*IRIS), IRIS[0], name="iris")
 
 
 def post(url: str, body: object) -> tuple[int, dict]:
-    request = urllib.request.Request(url, json.dumps(body).encode())
+    request = urllib.request.Request(
+        url, json.dumps(body).encode(), {"Content-Type": "application/json"}
+    )
     try:
         with urllib.request.urlopen(request, timeout=10) as response:
             return response.status, json.load(response)
@@ -50,14 +53,14 @@ def wait_until_gone(pid: int) -> None:
         time.sleep(0.01)
 
 
-def test_a_service_answers_what_the_version_answers(version, digits) -> None:
-    X = digits[0][:5]
+def test_a_service_answers_what_the_version_answers(version) -> None:
+    X = IRIS[0][::40]
     with version.serve() as service:
         assert service.is_running
         assert service.url in repr(service)
         status, answer = post(f"{service.url}/predict", {"features": X.tolist()})
         assert status == 200
-        assert answer["model"] == "digits"
+        assert answer["model"] == "iris"
         assert answer["predictions"] == version.predict(X).tolist()
         assert answer["probabilities"] == version.predict_proba(X).tolist()
         status, problem = post(f"{service.url}/predict", {"features": [[1, 2]]})
@@ -91,7 +94,7 @@ def test_a_taken_port_is_told(version) -> None:
 
 CHILD = """
 import os, sys, penstock
-service = penstock.load("digits").serve()
+service = penstock.load("iris").serve()
 print(service._process.pid, flush=True)
 if sys.argv[1] == "wait":
     sys.stdin.read()
