@@ -25,7 +25,7 @@ penstock_folder(train     LAYER 5  USES base json os package engine)
 penstock_folder(serve     LAYER 5  USES base json os observe package engine)
 
 penstock_folder(protocol  LAYER 6  USES base json observe http package engine serve          PARTS simdjson)
-penstock_folder(follow    LAYER 6  USES base os package engine serve)
+penstock_folder(follow    LAYER 6  USES base os observe package engine serve)
 
 penstock_folder(cli       LAYER 9  USES base json config os table data package engine registry train  PARTS cli11)
 

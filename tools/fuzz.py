@@ -1,7 +1,7 @@
 """Build the libFuzzer targets and run each for a given time.
 
-Seeds lie in src/FOLDER/testdata/fuzz/NAME_fuzz/, a dictionary in NAME_fuzz.dict beside that folder; what a
-run finds to be new stays in build/fuzz/corpus, a crash in build/fuzz/crashes.
+Seeds lie in src/FOLDER/testdata/fuzz/NAME_fuzz/, a dictionary in NAME_fuzz.dict beside that folder;
+what a run finds to be new stays in build/fuzz/corpus, a crash in build/fuzz/crashes.
 """
 
 from __future__ import annotations

@@ -21,9 +21,15 @@ FILE_LINES_MAX = 500
 FUNCTION_LINES_MAX = 70
 README_LINES_MAX = 40
 
+# A test is often one table of cases, and a file of them follows one interface.
+TEST_FILE_LINES_MAX = 750
+TEST_FUNCTION_LINES_MAX = 160
+
 # A ratchet: files, and the longest function of a file ("NAME functions"), that are longer for a
 # reason, with the length they have. They may shrink, not grow.
-LONGER: dict[str, int] = {}
+LONGER: dict[str, int] = {
+    "src/http/response.cc functions": 74,  # the table of reason phrases
+}
 
 LICENCE = "// SPDX-License-Identifier: Apache-2.0"
 LEFTOVER = re.compile(r"(//|#)\s*(TO" r"DO|FIX" r"ME|XXX)\b")
@@ -33,7 +39,7 @@ REGISTRY = re.compile(
 )
 MACHINE = re.compile(r"(?<![\w.])/(root|work)/\w")
 NAMELESS = re.compile(r"^(managers?|helpers?|utils?|utilit(y|ies)|common|core|misc)$")
-WIDE = re.compile(r"https?://|NOLINT")
+WIDE = re.compile(r"https?://|NOLINT|R\"")
 CONTROL = re.compile(
     r"^\s*(if|for|while|switch|else|do|catch|return|namespace|class|struct|enum|union|case)\b|^\s*}"
 )
@@ -80,10 +86,12 @@ def cpp_functions(lines: list[str]) -> Iterator[tuple[int, int]]:
 
 
 def python_functions(text: str) -> Iterator[tuple[int, int]]:
-    """Return the first line and the length of each function of a Python file."""
+    """Return the first line and the length, without docstring, of each Python function."""
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            yield node.lineno, (node.end_lineno or node.lineno) - node.lineno + 1
+            words = ast.get_docstring(node, clean=False) or ""
+            length = (node.end_lineno or node.lineno) - node.lineno + 1
+            yield node.lineno, length - len(words.splitlines())
 
 
 def too_long(key: str, place: str, length: int, limit: int, what: str) -> Iterator[str]:
@@ -96,14 +104,17 @@ def too_long(key: str, place: str, length: int, limit: int, what: str) -> Iterat
 def check_code(name: str, text: str) -> Iterator[str]:
     """Check a source file in C++ or Python."""
     lines = text.splitlines()
-    yield from too_long(name, name, len(lines), FILE_LINES_MAX, "a file")
     is_python = name.endswith(".py")
+    is_test = re.search(r"(^|/)test_\w+\.py$|_test\.cc$", name) is not None
+    file_max = TEST_FILE_LINES_MAX if is_test else FILE_LINES_MAX
+    function_max = TEST_FUNCTION_LINES_MAX if is_test else FUNCTION_LINES_MAX
+    yield from too_long(name, name, len(lines), file_max, "a file")
     if not is_python and lines[:1] != [LICENCE]:
         yield f"{name}:1: the first line must be '{LICENCE}'"
     functions = python_functions(text) if is_python else cpp_functions(lines)
     for line, length in functions:
         yield from too_long(
-            f"{name} functions", f"{name}:{line}", length, FUNCTION_LINES_MAX, "a function"
+            f"{name} functions", f"{name}:{line}", length, function_max, "a function"
         )
     wide = [
         n for n, line in enumerate(lines, 1) if len(line) > COLUMNS_MAX and not WIDE.search(line)

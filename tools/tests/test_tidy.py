@@ -132,3 +132,10 @@ def test_the_ratchet_holds_a_longer_file_where_it_is(
 def test_code_blocks_hold_no_titles(tree: Path) -> None:
     write(tree, "docs/a.md", "# One\n\n```sh\n# a comment\n```\n")
     assert tidy.check(tree) == []
+
+
+def test_a_test_may_be_one_long_table(tree: Path) -> None:
+    write(tree, "src/base/ids_test.cc", LICENCE + "TEST(A, B) {\n" + body(160) + "}\n")
+    assert tidy.check(tree) == []
+    write(tree, "src/base/ids_test.cc", LICENCE + "TEST(A, B) {\n" + body(161) + "}\n")
+    assert len(tidy.check(tree)) == 1
