@@ -14,10 +14,11 @@ Status PinnedSource::Start() {
 }
 
 Status PinnedSource::Publish() {
-  const package::Package package = PENSTOCK_TRY(package::Package::Open(parts_.files, options_.package));
+  const package::Package package =
+      PENSTOCK_TRY(package::Package::Open(parts_.files, options_.package));
   auto routes = std::make_shared<serve::Routes>();
-  PENSTOCK_TRY(routes->Add(PENSTOCK_TRY(
-      serve::Snapshot::Load(package, options_.id, options_.snapshot, parts_.clock, parts_.metrics))));
+  PENSTOCK_TRY(routes->Add(PENSTOCK_TRY(serve::Snapshot::Load(
+      package, options_.id, options_.snapshot, parts_.clock, parts_.metrics))));
   return parts_.board.Publish(std::move(routes));
 }
 

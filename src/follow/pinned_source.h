@@ -31,7 +31,8 @@ class PinnedSource final : public RouteSource {
   };
   PinnedSource(Options options, Parts parts) : options_(std::move(options)), parts_(parts) {}
 
-  // kNotFound, kDataLoss, kFailedPrecondition of package::Package::Open, and what engine::Load says.
+  // kNotFound, kDataLoss, kFailedPrecondition of package::Package::Open, and what engine::Load
+  // says.
   Status Start() override;
   void Stop() override {}
 

@@ -13,12 +13,16 @@
 namespace penstock::observe {
 namespace {
 
-// The length of the valid UTF-8 sequence (RFC 3629) of two bytes or more at the start of text, or 0.
+// The length of the valid UTF-8 sequence (RFC 3629) of two bytes or more at the start of text, or
+// 0.
 size_t MultibyteLength(std::string_view text) {
-  const auto byte = [&](size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0; };
+  const auto byte = [&](size_t i) {
+    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0;
+  };
   const auto continues = [&](size_t i) { return (byte(i) & 0xC0) == 0x80; };
   const unsigned lead = byte(0);
-  // U+0080 to U+009F (lead C2, below A0) are control characters: terminals take U+009B for the start of a command.
+  // U+0080 to U+009F (lead C2, below A0) are control characters: terminals take U+009B for the
+  // start of a command.
   if (lead == 0xC2) return byte(1) >= 0xA0 && byte(1) <= 0xBF ? 2 : 0;
   if (lead >= 0xC3 && lead <= 0xDF) return continues(1) ? 2 : 0;
   if (lead >= 0xE0 && lead <= 0xEF) {
@@ -27,8 +31,8 @@ size_t MultibyteLength(std::string_view text) {
     return is_valid ? 3 : 0;
   }
   if (lead >= 0xF0 && lead <= 0xF4) {
-    const bool is_valid = continues(1) && continues(2) && continues(3) && !(lead == 0xF0 && byte(1) < 0x90) &&
-                          !(lead == 0xF4 && byte(1) > 0x8F);
+    const bool is_valid = continues(1) && continues(2) && continues(3) &&
+                          !(lead == 0xF0 && byte(1) < 0x90) && !(lead == 0xF4 && byte(1) > 0x8F);
     return is_valid ? 4 : 0;
   }
   return 0;
@@ -67,7 +71,8 @@ void AppendQuoted(std::string& out, std::string_view text, LogFormat format) {
 bool IsBareWord(std::string_view text) {
   if (text.empty()) return false;
   for (char c : text) {
-    if (static_cast<unsigned char>(c) <= 0x20 || static_cast<unsigned char>(c) >= 0x7F) return false;
+    if (static_cast<unsigned char>(c) <= 0x20 || static_cast<unsigned char>(c) >= 0x7F)
+      return false;
     if (c == '"' || c == '\\' || c == '=') return false;
   }
   return true;
@@ -77,12 +82,14 @@ void AppendTime(std::string& out, int64_t time_us) {
   const auto seconds = static_cast<time_t>(time_us / 1'000'000);
   tm utc = {};
   gmtime_r(&seconds, &utc);
-  fmt::format_to(std::back_inserter(out), "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}Z", utc.tm_year + 1900,
-                 utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, time_us % 1'000'000);
+  fmt::format_to(std::back_inserter(out), "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}Z",
+                 utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min,
+                 utc.tm_sec, time_us % 1'000'000);
 }
 
 void AppendNumber(std::string& out, double value, LogFormat format) {
-  if (format == LogFormat::kJson && !std::isfinite(value)) return AppendQuoted(out, fmt::format("{}", value), format);
+  if (format == LogFormat::kJson && !std::isfinite(value))
+    return AppendQuoted(out, fmt::format("{}", value), format);
   std::array<char, 32> buffer;
   out.append(buffer.data(), std::to_chars(buffer.data(), buffer.data() + buffer.size(), value).ptr);
 }

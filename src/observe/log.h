@@ -44,11 +44,12 @@ enum class LogFormat { kText, kJson };
 // One line without its end:
 //   kText: `info 2026-11-23T21:10:00.123456Z serving model=churn version=1`
 //   kJson: {"level":"info","time":"...","message":"serving","model":"churn","version":1}
-// Whatever a message or value holds, it stays one line, and no control character reaches a terminal: those and bytes
-// that are not UTF-8 are escaped.
+// Whatever a message or value holds, it stays one line, and no control character reaches a
+// terminal: those and bytes that are not UTF-8 are escaped.
 std::string FormatRecord(const Record& record, LogFormat format);
 
-// Writes each record as one line with one write(2), so that lines of several processes do not mix. Does not own fd.
+// Writes each record as one line with one write(2), so that lines of several processes do not mix.
+// Does not own fd.
 class LineSink final : public LogSink {
  public:
   LineSink(int fd, LogFormat format) : fd_(fd), format_(format) {}

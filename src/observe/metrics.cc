@@ -18,7 +18,8 @@ bool IsNameStart(char c, bool allows_colon) {
 
 bool IsName(std::string_view name, bool allows_colon) {
   if (name.empty() || !IsNameStart(name[0], allows_colon)) return false;
-  return std::ranges::all_of(name, [&](char c) { return IsNameStart(c, allows_colon) || (c >= '0' && c <= '9'); });
+  return std::ranges::all_of(
+      name, [&](char c) { return IsNameStart(c, allows_colon) || (c >= '0' && c <= '9'); });
 }
 
 void AppendEscaped(std::string& out, std::string_view text, bool escapes_quote) {
@@ -47,7 +48,8 @@ void AppendNumber(std::string& out, double value) {
     out += value > 0 ? "+Inf" : "-Inf";
   } else {
     std::array<char, 32> buffer;
-    out.append(buffer.data(), std::to_chars(buffer.data(), buffer.data() + buffer.size(), value).ptr);
+    out.append(buffer.data(),
+               std::to_chars(buffer.data(), buffer.data() + buffer.size(), value).ptr);
   }
 }
 
@@ -60,8 +62,8 @@ void AppendLabel(std::string& out, std::string_view name, std::string_view value
 }
 
 // `name_suffix{a="b",le="0.1"} `; an empty bound means that there is none.
-void AppendSeriesName(std::string& out, std::string_view name, std::string_view suffix, const Labels& labels,
-                      std::string_view bound = {}) {
+void AppendSeriesName(std::string& out, std::string_view name, std::string_view suffix,
+                      const Labels& labels, std::string_view bound = {}) {
   out += name;
   out += suffix;
   if (!labels.empty() || !bound.empty()) {
@@ -73,7 +75,8 @@ void AppendSeriesName(std::string& out, std::string_view name, std::string_view 
   out += ' ';
 }
 
-void AppendHistogram(std::string& out, std::string_view name, const Labels& labels, const Histogram& histogram) {
+void AppendHistogram(std::string& out, std::string_view name, const Labels& labels,
+                     const Histogram& histogram) {
   const Histogram::Snapshot sum = histogram.Sum();
   for (size_t i = 0; i < sum.cumulative.size(); ++i) {
     std::string bound = "+Inf";
@@ -116,7 +119,8 @@ std::atomic<uint64_t>& Histogram::Word(size_t shard, size_t index) const {
 }
 
 void Histogram::Observe(int shard, double value) {
-  const auto bucket = static_cast<size_t>(std::ranges::lower_bound(bounds_, value) - bounds_.begin());
+  const auto bucket =
+      static_cast<size_t>(std::ranges::lower_bound(bounds_, value) - bounds_.begin());
   std::atomic<uint64_t>& count = Word(static_cast<size_t>(shard), bucket);
   count.store(count.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   std::atomic<uint64_t>& sum = Word(static_cast<size_t>(shard), bounds_.size() + 1);
@@ -131,7 +135,8 @@ Histogram::Snapshot Histogram::Sum() const {
     for (size_t bucket = 0; bucket <= bounds_.size(); ++bucket) {
       snapshot.cumulative[bucket] += Word(shard, bucket).load(std::memory_order_relaxed);
     }
-    snapshot.sum += std::bit_cast<double>(Word(shard, bounds_.size() + 1).load(std::memory_order_relaxed));
+    snapshot.sum +=
+        std::bit_cast<double>(Word(shard, bounds_.size() + 1).load(std::memory_order_relaxed));
   }
   for (size_t bucket = 1; bucket <= bounds_.size(); ++bucket) {
     snapshot.cumulative[bucket] += snapshot.cumulative[bucket - 1];
@@ -156,20 +161,24 @@ Counter& Metrics::AddCounter(std::string_view name, std::string_view help, Label
 Histogram& Metrics::AddHistogram(std::string_view name, std::string_view help, Labels labels,
                                  std::vector<double> bounds) {
   const std::lock_guard lock(mutex_);
-  Series& series = FindOrAddSeries(FindOrAddFamily(name, help, Kind::kHistogram), std::move(labels));
+  Series& series =
+      FindOrAddSeries(FindOrAddFamily(name, help, Kind::kHistogram), std::move(labels));
   if (!series.histogram) series.histogram = std::make_unique<Histogram>(shards_, std::move(bounds));
   return *series.histogram;
 }
 
-void Metrics::AddGauge(std::string_view name, std::string_view help, Labels labels, std::function<double()> read) {
+void Metrics::AddGauge(std::string_view name, std::string_view help, Labels labels,
+                       std::function<double()> read) {
   const std::lock_guard lock(mutex_);
-  FindOrAddSeries(FindOrAddFamily(name, help, Kind::kGauge), std::move(labels)).read = std::move(read);
+  FindOrAddSeries(FindOrAddFamily(name, help, Kind::kGauge), std::move(labels)).read =
+      std::move(read);
 }
 
 void Metrics::AddCounterReading(std::string_view name, std::string_view help, Labels labels,
                                 std::function<double()> read) {
   const std::lock_guard lock(mutex_);
-  FindOrAddSeries(FindOrAddFamily(name, help, Kind::kCounter), std::move(labels)).read = std::move(read);
+  FindOrAddSeries(FindOrAddFamily(name, help, Kind::kCounter), std::move(labels)).read =
+      std::move(read);
 }
 
 std::string Metrics::Text() const {
@@ -186,7 +195,8 @@ Metrics::Family& Metrics::FindOrAddFamily(std::string_view name, std::string_vie
     return *family;
   }
   PENSTOCK_CHECK(IsName(name, true));
-  families_.push_back(std::make_unique<Family>(Family{std::string(name), std::string(help), kind, {}}));
+  families_.push_back(
+      std::make_unique<Family>(Family{std::string(name), std::string(help), kind, {}}));
   return *families_.back();
 }
 
@@ -195,7 +205,8 @@ Metrics::Series& Metrics::FindOrAddSeries(Family& family, Labels labels) {
     if (series->labels == labels) return *series;
   }
   for (const Label& label : labels) {
-    PENSTOCK_CHECK(IsName(label.name, false) && !label.name.starts_with("__") && label.name != "le");
+    PENSTOCK_CHECK(IsName(label.name, false) && !label.name.starts_with("__") &&
+                   label.name != "le");
   }
   family.series.push_back(std::make_unique<Series>());
   family.series.back()->labels = std::move(labels);

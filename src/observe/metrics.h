@@ -21,8 +21,9 @@ struct Label {
 };
 using Labels = std::vector<Label>;
 
-// Cells come in shards, one per writing thread: a cell has one writer, which needs no locked instruction, and a scrape
-// sums over shards with relaxed loads. Two threads must not write to one shard; any thread may read at any time.
+// Cells come in shards, one per writing thread: a cell has one writer, which needs no locked
+// instruction, and a scrape sums over shards with relaxed loads. Two threads must not write to one
+// shard; any thread may read at any time.
 inline constexpr size_t kCacheLineBytes = 64;
 
 // A number that only grows. Lives as long as its Metrics.
@@ -42,7 +43,8 @@ class Counter {
   std::vector<Cell> cells_;
 };
 
-// How often a value fell into each of fixed buckets, and the sum of all values. Lives as long as its Metrics.
+// How often a value fell into each of fixed buckets, and the sum of all values. Lives as long as
+// its Metrics.
 class Histogram {
  public:
   // bounds: inclusive upper bounds, strictly rising, without the last one (infinity).
@@ -69,27 +71,33 @@ class Histogram {
   mutable std::vector<Line> lines_;
 };
 
-// From 10 us to 10 s, about three a decade: what a request to a native model takes, and what a stuck one takes.
+// From 10 us to 10 s, about three a decade: what a request to a native model takes, and what a
+// stuck one takes.
 std::vector<double> LatencyBoundsSeconds();
 
-// Metric families and their series, and their text for Prometheus. Add... and Text may be called from any thread; a
-// series is added once and lives as long as this object. Names and label names must be valid in the text format
-// (checked: they come from code, never from requests).
+// Metric families and their series, and their text for Prometheus. Add... and Text may be called
+// from any thread; a series is added once and lives as long as this object. Names and label names
+// must be valid in the text format (checked: they come from code, never from requests).
 class Metrics {
  public:
   // shards: the number of threads that write.
   explicit Metrics(int shards);
 
-  // The series with this name and these labels, made at the first call. help belongs to the family: the first one holds.
+  // The series with this name and these labels, made at the first call. help belongs to the family:
+  // the first one holds.
   Counter& AddCounter(std::string_view name, std::string_view help, Labels labels = {});
-  Histogram& AddHistogram(std::string_view name, std::string_view help, Labels labels, std::vector<double> bounds);
-  // A value that is read at each scrape, by the scraping thread: read must be safe there and outlive this object.
-  void AddGauge(std::string_view name, std::string_view help, Labels labels, std::function<double()> read);
+  Histogram& AddHistogram(std::string_view name, std::string_view help, Labels labels,
+                          std::vector<double> bounds);
+  // A value that is read at each scrape, by the scraping thread: read must be safe there and
+  // outlive this object.
+  void AddGauge(std::string_view name, std::string_view help, Labels labels,
+                std::function<double()> read);
   // The same for a number that only grows and is counted elsewhere.
-  void AddCounterReading(std::string_view name, std::string_view help, Labels labels, std::function<double()> read);
+  void AddCounterReading(std::string_view name, std::string_view help, Labels labels,
+                         std::function<double()> read);
 
-  // All families in the text format 0.0.4 (prometheus.io/docs/instrumenting/exposition_formats), families in the order
-  // in which they were added.
+  // All families in the text format 0.0.4 (prometheus.io/docs/instrumenting/exposition_formats),
+  // families in the order in which they were added.
   std::string Text() const;
 
   int shards() const { return shards_; }

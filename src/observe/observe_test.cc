@@ -12,11 +12,13 @@ namespace {
 
 using testing::HasSubstr;
 
-// The worked example of the format's documentation (prometheus.io/docs/instrumenting/exposition_formats).
+// The worked example of the format's documentation
+// (prometheus.io/docs/instrumenting/exposition_formats).
 TEST(Metrics, EscapesAsTheTextFormatAsks) {
   Metrics metrics(1);
   metrics.AddGauge("msdos_file_access_time_seconds", "a \\ and\na line",
-                   {{"path", "C:\\DIR\\FILE.TXT"}, {"error", "Cannot find file:\n\"FILE.TXT\""}}, [] { return 1.458e9; });
+                   {{"path", "C:\\DIR\\FILE.TXT"}, {"error", "Cannot find file:\n\"FILE.TXT\""}},
+                   [] { return 1.458e9; });
   EXPECT_EQ(metrics.Text(),
             "# HELP msdos_file_access_time_seconds a \\\\ and\\na line\n"
             "# TYPE msdos_file_access_time_seconds gauge\n"
@@ -42,15 +44,18 @@ TEST(Metrics, KeepsTheSeriesOfAFamilyTogether) {
   metrics.AddCounter("a_total", "a", {{"code", "200"}}).Add(0, 3);
   metrics.AddCounter("b_total", "b");
   metrics.AddCounter("a_total", "ignored", {{"code", "404"}});
-  EXPECT_EQ(metrics.Text(),
-            "# HELP a_total a\n# TYPE a_total counter\na_total{code=\"200\"} 3\na_total{code=\"404\"} 0\n"
-            "# HELP b_total b\n# TYPE b_total counter\nb_total 0\n");
+  EXPECT_EQ(
+      metrics.Text(),
+      "# HELP a_total a\n# TYPE a_total counter\na_total{code=\"200\"} 3\na_total{code=\"404\"} 0\n"
+      "# HELP b_total b\n# TYPE b_total counter\nb_total 0\n");
 }
 
 TEST(Metrics, GivesTheSameSeriesForTheSameLabels) {
   Metrics metrics(1);
-  EXPECT_EQ(&metrics.AddCounter("a_total", "a", {{"k", "v"}}), &metrics.AddCounter("a_total", "a", {{"k", "v"}}));
-  EXPECT_NE(&metrics.AddCounter("a_total", "a", {{"k", "v"}}), &metrics.AddCounter("a_total", "a", {{"k", "w"}}));
+  EXPECT_EQ(&metrics.AddCounter("a_total", "a", {{"k", "v"}}),
+            &metrics.AddCounter("a_total", "a", {{"k", "v"}}));
+  EXPECT_NE(&metrics.AddCounter("a_total", "a", {{"k", "v"}}),
+            &metrics.AddCounter("a_total", "a", {{"k", "w"}}));
 }
 
 TEST(Metrics, WritesNotANumberAndInfinityInPrometheusWords) {
@@ -101,22 +106,33 @@ TEST(Log, WritesLevelTimeMessageAndFields) {
   const Record record{Level::kInfo,
                       kTime,
                       "serving",
-                      {{"model", "churn"}, {"version", int64_t{3}}, {"share", 0.5}, {"cold", true}, {"path", "a b"}}};
+                      {{"model", "churn"},
+                       {"version", int64_t{3}},
+                       {"share", 0.5},
+                       {"cold", true},
+                       {"path", "a b"}}};
   EXPECT_EQ(FormatRecord(record, LogFormat::kText),
-            "info 2026-11-23T21:10:00.123456Z serving model=churn version=3 share=0.5 cold=true path=\"a b\"");
-  EXPECT_EQ(FormatRecord(record, LogFormat::kJson),
-            R"({"level":"info","time":"2026-11-23T21:10:00.123456Z","message":"serving","model":"churn","version":3,)"
-            R"("share":0.5,"cold":true,"path":"a b"})");
+            "info 2026-11-23T21:10:00.123456Z serving model=churn version=3 share=0.5 cold=true "
+            "path=\"a b\"");
+  EXPECT_EQ(
+      FormatRecord(record, LogFormat::kJson),
+      R"({"level":"info","time":"2026-11-23T21:10:00.123456Z","message":"serving","model":"churn","version":3,)"
+      R"("share":0.5,"cold":true,"path":"a b"})");
 }
 
 TEST(Log, NeverLetsAValueBreakTheLineOrReachTheTerminal) {
-  const std::string hostile = "x\nerror 2026 forged\x1b[31m\xc2\x9b" "0m\xff\r\t\"\\ ü";
+  const std::string hostile =
+      "x\nerror 2026 forged\x1b[31m\xc2\x9b"
+      "0m\xff\r\t\"\\ ü";
   const Record record{Level::kError, kTime, hostile, {{"name", hostile}}};
   const std::string text = FormatRecord(record, LogFormat::kText);
   const std::string escaped = R"(x\nerror 2026 forged\x1b[31m\xc2\x9b0m\xff\x0d\x09\"\\ ü)";
   EXPECT_EQ(text, "error 2026-11-23T21:10:00.123456Z " + escaped + " name=\"" + escaped + "\"");
   const std::string json = FormatRecord(record, LogFormat::kJson);
-  EXPECT_THAT(json, HasSubstr(R"("name":"x\nerror 2026 forged\u001b[31m\u00c2\u009b0m\u00ff\u000d\u0009\"\\ ü"})"));
+  EXPECT_THAT(
+      json,
+      HasSubstr(
+          R"("name":"x\nerror 2026 forged\u001b[31m\u00c2\u009b0m\u00ff\u000d\u0009\"\\ ü"})"));
 }
 
 TEST(Log, QuotesValuesThatWouldReadAsFields) {

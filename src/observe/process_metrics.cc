@@ -27,7 +27,8 @@ double StatField(int number) {
   const std::string stat = ReadProcFile("/proc/self/stat");
   // Field 2, the program's name, is in parentheses and may hold spaces.
   size_t at = stat.rfind(')');
-  for (int field = 2; field < number && at != std::string::npos; ++field) at = stat.find(' ', at + 1);
+  for (int field = 2; field < number && at != std::string::npos; ++field)
+    at = stat.find(' ', at + 1);
   return at == std::string::npos ? 0 : std::strtod(stat.c_str() + at + 1, nullptr);
 }
 
@@ -38,7 +39,9 @@ double StartTimeSeconds() {
   timespec since_boot = {};
   clock_gettime(CLOCK_REALTIME, &now);
   clock_gettime(CLOCK_BOOTTIME, &since_boot);
-  const auto seconds = [](const timespec& t) { return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) * 1e-9; };
+  const auto seconds = [](const timespec& t) {
+    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) * 1e-9;
+  };
   return seconds(now) - seconds(since_boot) + StatField(22) / TicksPerSecond();
 }
 
@@ -62,12 +65,14 @@ void AddProcessMetrics(Metrics& metrics) {
   metrics.AddCounterReading("process_cpu_seconds_total", "User and system CPU time.", {},
                             [] { return (StatField(14) + StatField(15)) / TicksPerSecond(); });
   metrics.AddGauge("process_open_fds", "Open file descriptors.", {}, OpenFileDescriptors);
-  metrics.AddGauge("process_max_fds", "Most file descriptors that may be open.", {}, FileDescriptorsMax);
-  metrics.AddGauge("process_virtual_memory_bytes", "Virtual memory.", {}, [] { return StatField(23); });
+  metrics.AddGauge("process_max_fds", "Most file descriptors that may be open.", {},
+                   FileDescriptorsMax);
+  metrics.AddGauge("process_virtual_memory_bytes", "Virtual memory.", {},
+                   [] { return StatField(23); });
   metrics.AddGauge("process_resident_memory_bytes", "Resident memory.", {},
                    [] { return StatField(24) * static_cast<double>(::sysconf(_SC_PAGESIZE)); });
-  metrics.AddGauge("process_start_time_seconds", "When the process started, in seconds since 1970.", {},
-                   [start = StartTimeSeconds()] { return start; });
+  metrics.AddGauge("process_start_time_seconds", "When the process started, in seconds since 1970.",
+                   {}, [start = StartTimeSeconds()] { return start; });
   metrics.AddGauge("process_threads", "Threads.", {}, [] { return StatField(20); });
 }
 

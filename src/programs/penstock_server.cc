@@ -44,10 +44,14 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr int64_t kMillisecondsMax = 24 * 60 * 60 * 1000;
-constexpr int kArenasMax = 2;           // of malloc: loops do not allocate in a steady state, so more only cost memory
-constexpr int kSpareDescriptors = 64;   // beyond the connections: listeners, epolls, the model's file
-constexpr milliseconds kIdleLinger{250};  // a draining server waits so long for one more request on an open connection
-constexpr int kSignalExit = 128;        // a shell's exit code for a program that a signal ended, plus the signal
+constexpr int kArenasMax =
+    2;  // of malloc: loops do not allocate in a steady state, so more only cost memory
+constexpr int kSpareDescriptors =
+    64;  // beyond the connections: listeners, epolls, the model's file
+constexpr milliseconds kIdleLinger{
+    250};  // a draining server waits so long for one more request on an open connection
+constexpr int kSignalExit =
+    128;  // a shell's exit code for a program that a signal ended, plus the signal
 
 struct Settings {
   std::string package;
@@ -76,32 +80,41 @@ struct Settings {
 config::Flags FlagsOf(Settings& settings) {
   config::Flags flags("penstock-server", "Serves one package over HTTP, without Python.");
   flags.Positional("PACKAGE", "folder of the package", settings.package);
-  flags.String("as", "NAME@N: the name and version under which it is served, such as churn@3 (required)", settings.as);
+  flags.String("as",
+               "NAME@N: the name and version under which it is served, such as churn@3 (required)",
+               settings.as);
   flags.String("host", "address of the service", settings.host);
-  flags.Int("port", "port of the service; 0 takes a free one", settings.port, {.min = 0, .max = 65535});
-  flags.String("admin-host", "address of metrics and administration", settings.admin_host);
-  flags.Int("admin-port", "port of metrics and administration; 0 takes a free one", settings.admin_port,
+  flags.Int("port", "port of the service; 0 takes a free one", settings.port,
             {.min = 0, .max = 65535});
+  flags.String("admin-host", "address of metrics and administration", settings.admin_host);
+  flags.Int("admin-port", "port of metrics and administration; 0 takes a free one",
+            settings.admin_port, {.min = 0, .max = 65535});
   flags.Int("loops", "threads that answer; 0: as many as CPUs may be used", settings.loops,
             {.min = 0, .max = http::kLoopsMax});
-  flags.Int("body-bytes-max", "bytes of a request's body", settings.body_bytes_max, {.min = 1, .max = int64_t{1} << 32});
-  flags.Int("batch-rows-max", "rows of a request", settings.batch_rows_max, {.min = 1, .max = 1'000'000'000});
-  flags.Int("connections-max", "open connections", settings.connections_max, {.min = 1, .max = 1'000'000});
+  flags.Int("body-bytes-max", "bytes of a request's body", settings.body_bytes_max,
+            {.min = 1, .max = int64_t{1} << 32});
+  flags.Int("batch-rows-max", "rows of a request", settings.batch_rows_max,
+            {.min = 1, .max = 1'000'000'000});
+  flags.Int("connections-max", "open connections", settings.connections_max,
+            {.min = 1, .max = 1'000'000});
   flags.Int("idle-ms-max", "time between two requests of a connection", settings.limits.idle_ms_max,
             {.min = 1, .max = kMillisecondsMax});
-  flags.Int("receive-ms-max", "time for a request's headers, and again for its body", settings.limits.receive_ms_max,
-            {.min = 1, .max = kMillisecondsMax});
-  flags.Int("queue-requests-max", "requests that may wait for a thread", settings.queue_requests_max,
-            {.min = 1, .max = 1'000'000});
+  flags.Int("receive-ms-max", "time for a request's headers, and again for its body",
+            settings.limits.receive_ms_max, {.min = 1, .max = kMillisecondsMax});
+  flags.Int("queue-requests-max", "requests that may wait for a thread",
+            settings.queue_requests_max, {.min = 1, .max = 1'000'000});
   flags.Choice("beyond-limits", "what to do with values beyond those the package was checked for",
                settings.beyond_limits, {"refuse", "answer"});
-  flags.Int("drain-ms", "time to finish requests after SIGTERM", settings.drain_ms, {.min = 0, .max = kMillisecondsMax});
+  flags.Int("drain-ms", "time to finish requests after SIGTERM", settings.drain_ms,
+            {.min = 0, .max = kMillisecondsMax});
   flags.Int("drain-notice-ms", "time between not ready and the closing of the port after SIGTERM",
             settings.drain_notice_ms, {.min = 0, .max = kMillisecondsMax});
-  flags.Int("until-eof", "file descriptor at whose end the server drains; -1: none", settings.until_eof,
-            {.min = -1, .max = 1'000'000});
-  flags.Choice("announce", "how to say on stdout where it answers", settings.announce, {"text", "json"});
-  flags.String("onnxruntime", "path of libonnxruntime.so.1; else PENSTOCK_ONNXRUNTIME, else beside this program",
+  flags.Int("until-eof", "file descriptor at whose end the server drains; -1: none",
+            settings.until_eof, {.min = -1, .max = 1'000'000});
+  flags.Choice("announce", "how to say on stdout where it answers", settings.announce,
+               {"text", "json"});
+  flags.String("onnxruntime",
+               "path of libonnxruntime.so.1; else PENSTOCK_ONNXRUNTIME, else beside this program",
                settings.onnxruntime);
   flags.Switch("log-json", "log records as JSON", settings.log_json);
   return flags;
@@ -109,17 +122,22 @@ config::Flags FlagsOf(Settings& settings) {
 
 Result<serve::ModelId> ParseModelId(const std::string& text) {
   const auto bad = [&](std::string_view why) {
-    return InvalidArgument(fmt::format("--as is '{}', {}; NAME@N was expected, such as churn@3", text, why));
+    return InvalidArgument(
+        fmt::format("--as is '{}', {}; NAME@N was expected, such as churn@3", text, why));
   };
-  if (text.empty()) return InvalidArgument("--as is missing: a package does not know its name; say --as NAME@N, such as churn@3");
+  if (text.empty())
+    return InvalidArgument(
+        "--as is missing: a package does not know its name; say --as NAME@N, such as churn@3");
   const size_t at = text.rfind('@');
   if (at == std::string::npos || at == 0) return bad("which has no name and version");
   int64_t version = 0;
   const char* end = text.data() + text.size();
   const auto [stop, error] = std::from_chars(text.data() + at + 1, end, version);
-  if (error != std::errc() || stop != end || version < 1) return bad("whose version is not a whole number from 1 on");
+  if (error != std::errc() || stop != end || version < 1)
+    return bad("whose version is not a whole number from 1 on");
   for (char c : text) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == '/' || c == 0x7F) return bad("whose name holds a character that it must not");
+    if (static_cast<unsigned char>(c) < 0x20 || c == '/' || c == 0x7F)
+      return bad("whose name holds a character that it must not");
   }
   return serve::ModelId{text.substr(0, at), version};
 }
@@ -129,16 +147,17 @@ Status Complete(Settings& settings) {
   settings.limits.body_bytes_max = static_cast<size_t>(settings.body_bytes_max);
   settings.limits.connections_max = static_cast<int>(settings.connections_max);
   if (settings.until_eof >= 0 && ::fcntl(static_cast<int>(settings.until_eof), F_GETFD) < 0) {
-    return InvalidArgument(fmt::format("--until-eof is {}, which is no open file descriptor; pass the end of a pipe that "
-                                       "this program inherits",
-                                       settings.until_eof));
+    return InvalidArgument(fmt::format(
+        "--until-eof is {}, which is no open file descriptor; pass the end of a pipe that "
+        "this program inherits",
+        settings.until_eof));
   }
   if (settings.loops == 0) settings.loops = std::min(os::AvailableCpus(), http::kLoopsMax);
   return {};
 }
 
-// Signals come through a descriptor, so that the main thread can wait for them and for the end of a pipe at once.
-// Blocks them for every thread made later: call it before there is one.
+// Signals come through a descriptor, so that the main thread can wait for them and for the end of a
+// pipe at once. Blocks them for every thread made later: call it before there is one.
 int OpenSignals() {
   sigset_t set;
   sigemptyset(&set);
@@ -149,7 +168,8 @@ int OpenSignals() {
   return ::signalfd(-1, &set, SFD_CLOEXEC);
 }
 
-// The signal that came, or 0 when the pipe ended first. Waits at most timeout_ms (-1: for ever); -1 when that is over.
+// The signal that came, or 0 when the pipe ended first. Waits at most timeout_ms (-1: for ever); -1
+// when that is over.
 int WaitForEnd(int signals, int pipe, int timeout_ms) {
   std::array<pollfd, 2> waits = {pollfd{signals, POLLIN, 0}, pollfd{pipe, POLLIN, 0}};
   for (;;) {
@@ -158,7 +178,8 @@ int WaitForEnd(int signals, int pipe, int timeout_ms) {
     if (ready < 0) continue;
     if (waits[0].revents != 0) {
       signalfd_siginfo info = {};
-      if (::read(signals, &info, sizeof(info)) == sizeof(info)) return static_cast<int>(info.ssi_signo);
+      if (::read(signals, &info, sizeof(info)) == sizeof(info))
+        return static_cast<int>(info.ssi_signo);
     }
     if (waits[1].revents != 0) {
       std::array<char, 256> ignored;
@@ -183,7 +204,8 @@ class Program {
       : settings_(settings),
         signals_(signals),
         loops_(static_cast<int>(settings.loops)),
-        sink_(STDERR_FILENO, settings.log_json ? observe::LogFormat::kJson : observe::LogFormat::kText),
+        sink_(STDERR_FILENO,
+              settings.log_json ? observe::LogFormat::kJson : observe::LogFormat::kText),
         logger_(&sink_, &clock_),
         metrics_(2 * loops_),
         unrouted_(metrics_, "", 0),
@@ -198,7 +220,11 @@ class Program {
          .id = settings_.id,
          .snapshot = {.engine = {.onnxruntime = settings_.onnxruntime},
                       .answers_beyond_limits = settings_.beyond_limits == "answer"}},
-        {.files = os::FileSystem::System(), .clock = clock_, .metrics = metrics_, .board = board_, .health = health_});
+        {.files = os::FileSystem::System(),
+         .clock = clock_,
+         .metrics = metrics_,
+         .board = board_,
+         .health = health_});
     PENSTOCK_TRY(source.Start());
     Announce();
     const int signal = WaitForEnd(signals_, static_cast<int>(settings_.until_eof), -1);
@@ -211,19 +237,25 @@ class Program {
     const protocol::ServiceOptions options{
         .batch_rows_max = settings_.batch_rows_max,
         .replica = static_cast<uint32_t>(std::stoul(NewId().substr(0, 8), nullptr, 16))};
-    const protocol::ServiceParts parts{executor_, loops_, health_, board_, unrouted_, clock_, logger_};
-    server_ = PENSTOCK_TRY(http::Server::Create(
-        {.host = settings_.host,
-         .port = static_cast<int>(settings_.port),
-         .loops = loops_,
-         .limits = settings_.limits,
-         .make_handler = [=](int loop) { return std::make_unique<protocol::Service>(loop, options, parts); }}));
-    admin_ = PENSTOCK_TRY(http::Server::Create(
-        {.host = settings_.admin_host,
-         .port = static_cast<int>(settings_.admin_port),
-         .make_handler = [this](int) { return std::make_unique<protocol::Admin>(metrics_, health_, board_); }}));
+    const protocol::ServiceParts parts{executor_, loops_, health_, board_,
+                                       unrouted_, clock_, logger_};
+    server_ = PENSTOCK_TRY(http::Server::Create({.host = settings_.host,
+                                                 .port = static_cast<int>(settings_.port),
+                                                 .loops = loops_,
+                                                 .limits = settings_.limits,
+                                                 .make_handler = [=](int loop) {
+                                                   return std::make_unique<protocol::Service>(
+                                                       loop, options, parts);
+                                                 }}));
+    admin_ = PENSTOCK_TRY(http::Server::Create({.host = settings_.admin_host,
+                                                .port = static_cast<int>(settings_.admin_port),
+                                                .make_handler = [this](int) {
+                                                  return std::make_unique<protocol::Admin>(
+                                                      metrics_, health_, board_);
+                                                }}));
     board_.Attach([this](const std::function<void(serve::LoopSlot&)>& task) {
-      server_->RunOnEveryLoop([&](http::Handler& handler) { task(static_cast<protocol::Service&>(handler).slot()); });
+      server_->RunOnEveryLoop(
+          [&](http::Handler& handler) { task(static_cast<protocol::Service&>(handler).slot()); });
     });
     observe::AddProcessMetrics(metrics_);
     protocol::AddServerMetrics(metrics_, {*server_, executor_, health_, board_});
@@ -237,14 +269,18 @@ class Program {
     const std::string line =
         settings_.announce == "json"
             ? json::Write(json::Object{{"url", server_->url()}, {"admin_url", admin_->url()}})
-            : fmt::format("{}@{} on {} (metrics: {}/metrics)", id.name, id.version, server_->url(), admin_->url());
+            : fmt::format("{}@{} on {} (metrics: {}/metrics)", id.name, id.version, server_->url(),
+                          admin_->url());
     std::puts(line.c_str());
     std::fflush(stdout);
-    logger_.Info("serving", {{"model", id.name}, {"version", id.version}, {"url", server_->url()}, {"loops", int64_t{loops_}}});
+    logger_.Info("serving", {{"model", id.name},
+                             {"version", id.version},
+                             {"url", server_->url()},
+                             {"loops", int64_t{loops_}}});
   }
 
-  // Not ready first, so that load balancers turn away before anything is refused; then nothing new, and what is in
-  // flight is finished. A signal during that ends the process at once.
+  // Not ready first, so that load balancers turn away before anything is refused; then nothing new,
+  // and what is in flight is finished. A signal during that ends the process at once.
   Status Drain(int signal) {
     health_.SetDraining();
     const bool has_notice = signal == SIGTERM && settings_.drain_notice_ms > 0;
@@ -260,7 +296,8 @@ class Program {
       }
     });
     const Status drained = server_->Drain(milliseconds(settings_.drain_ms), kIdleLinger);
-    if (!drained.ok()) logger_.Warning("not everything was finished", {{"reason", drained.message()}});
+    if (!drained.ok())
+      logger_.Warning("not everything was finished", {{"reason", drained.message()}});
     server_->Stop();
     admin_->Stop();
     logger_.Info("stopped");

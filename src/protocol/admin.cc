@@ -13,17 +13,21 @@ void Admin::Handle(http::Exchange& exchange) {
   const http::Request& request = exchange.request();
   http::Response& response = exchange.response();
   const std::string_view path = request.path;
-  const bool is_known = path == "/metrics" || path == "/health" || path == "/health/live" || path == "/health/ready";
+  const bool is_known =
+      path == "/metrics" || path == "/health" || path == "/health/live" || path == "/health/ready";
   if (!is_known) {
-    return WriteProblem(response, {.http_status = 404,
-                                   .detail = fmt::format("nothing is served at '{}' on the admin port; there are /metrics "
-                                                         "and /health, and predictions are on the public port",
-                                                         path.substr(0, 200))});
+    return WriteProblem(
+        response,
+        {.http_status = 404,
+         .detail = fmt::format("nothing is served at '{}' on the admin port; there are /metrics "
+                               "and /health, and predictions are on the public port",
+                               path.substr(0, 200))});
   }
   if (request.method != "GET" && request.method != "HEAD") {
     return WriteProblem(response,
                         {.http_status = 405,
-                         .detail = fmt::format("{} is not for '{}'; GET was expected", request.method.substr(0, 200), path)},
+                         .detail = fmt::format("{} is not for '{}'; GET was expected",
+                                               request.method.substr(0, 200), path)},
                         "GET, HEAD");
   }
   if (path == "/health/ready" && !health_.is_ready()) {

@@ -10,11 +10,13 @@
 
 namespace penstock::protocol {
 
-// The admin port: GET /metrics for Prometheus, and the health pages, with what only operators should see.
+// The admin port: GET /metrics for Prometheus, and the health pages, with what only operators
+// should see.
 class Admin final : public http::Handler {
  public:
   // All outlive it.
-  Admin(const observe::Metrics& metrics, const serve::Health& health, const serve::RouteBoard& board)
+  Admin(const observe::Metrics& metrics, const serve::Health& health,
+        const serve::RouteBoard& board)
       : metrics_(metrics), health_(health), board_(board) {}
 
   void Handle(http::Exchange& exchange) override;

@@ -5,12 +5,13 @@
 
 namespace penstock::protocol {
 
-Status AppendAnswer(const serve::Snapshot& snapshot, const engine::Predictions& predictions, std::string_view id,
-                    std::string& out) {
+Status AppendAnswer(const serve::Snapshot& snapshot, const engine::Predictions& predictions,
+                    std::string_view id, std::string& out) {
   out += snapshot.answer_prefix();
   out += id;
   out += "\",";
-  PENSTOCK_TRY(engine::AppendPredictions(snapshot.signature(), snapshot.class_texts(), predictions, out));
+  PENSTOCK_TRY(
+      engine::AppendPredictions(snapshot.signature(), snapshot.class_texts(), predictions, out));
   out += '}';
   return {};
 }

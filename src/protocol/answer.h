@@ -10,10 +10,10 @@
 
 namespace penstock::protocol {
 
-// Appends {"model":...,"version":...,"id":...,"predictions":[...],"probabilities":[[...]]} to out. kInvalidArgument,
-// with part of the answer in out, when a number is infinite or not a number: JSON has no word for it, and a client must
-// not get something else in its place.
-Status AppendAnswer(const serve::Snapshot& snapshot, const engine::Predictions& predictions, std::string_view id,
-                    std::string& out);
+// Appends {"model":...,"version":...,"id":...,"predictions":[...],"probabilities":[[...]]} to out.
+// kInvalidArgument, with part of the answer in out, when a number is infinite or not a number: JSON
+// has no word for it, and a client must not get something else in its place.
+Status AppendAnswer(const serve::Snapshot& snapshot, const engine::Predictions& predictions,
+                    std::string_view id, std::string& out);
 
 }  // namespace penstock::protocol

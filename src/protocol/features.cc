@@ -38,7 +38,8 @@ std::string_view KindOf(char start) {
 // One pass over one body. Every Read returns false after it has set the problem.
 class Decoder {
  public:
-  Decoder(std::string_view body, const serve::Snapshot& snapshot, int64_t rows_max, serve::Workspace& workspace)
+  Decoder(std::string_view body, const serve::Snapshot& snapshot, int64_t rows_max,
+          serve::Workspace& workspace)
       : body_(body),
         cursor_(body),
         snapshot_(snapshot),
@@ -75,7 +76,9 @@ class Decoder {
 
   // 400: what stands at the cursor is not JSON.
   bool Malformed();
-  bool Expect(bool is_met, const char* fault) { return is_met || (cursor_.Fail(fault), Malformed()); }
+  bool Expect(bool is_met, const char* fault) {
+    return is_met || (cursor_.Fail(fault), Malformed());
+  }
   // 422, unless the body turns out not to be JSON at all further on.
   bool Misfit(const Status& status, std::string pointer);
   bool MisfitCell(const Status& status, int64_t row, int column) {
@@ -106,12 +109,14 @@ bool Decoder::ReadBody() {
   const char start = cursor_.Peek();
   if (start != '{') {
     if (body_.find_first_not_of(" \t\r\n") == std::string_view::npos) {
-      problem_ = {.http_status = 400,
-                  .detail = "the body is empty; a JSON object with the member 'features' was expected"};
+      problem_ = {
+          .http_status = 400,
+          .detail = "the body is empty; a JSON object with the member 'features' was expected"};
       return false;
     }
-    return Misfit(InvalidArgument(fmt::format("the body is {}; an object with the one member 'features' was expected",
-                                              KindOf(start))),
+    return Misfit(InvalidArgument(fmt::format(
+                      "the body is {}; an object with the one member 'features' was expected",
+                      KindOf(start))),
                   "");
   }
   cursor_.Take('{');
@@ -131,11 +136,13 @@ bool Decoder::ReadTopMembers() {
       const std::array<std::string, 1> known = {std::string(kMember)};
       std::string pointer;
       AppendPointerToken(pointer, key);
-      return Misfit(InvalidArgument(fmt::format("member '{}' is not known; the one member of a request is 'features'.{}",
-                                                key, DidYouMean(key, known))),
+      return Misfit(InvalidArgument(fmt::format(
+                        "member '{}' is not known; the one member of a request is 'features'.{}",
+                        key, DidYouMean(key, known))),
                     std::move(pointer));
     }
-    if (has_features) return Misfit(InvalidArgument("member 'features' stands twice; send it once"), "/features");
+    if (has_features)
+      return Misfit(InvalidArgument("member 'features' stands twice; send it once"), "/features");
     has_features = true;
     if (!ReadFeatures()) return false;
   } while (cursor_.Take(','));
@@ -146,26 +153,30 @@ bool Decoder::ReadFeatures() {
   const char start = cursor_.Peek();
   if (start == '[') return ReadList();
   if (start == '{') return ReadObject();
-  return Misfit(InvalidArgument(fmt::format("'features' is {}; a list of records, a list of rows, a record or an object "
-                                            "of columns was expected",
-                                            KindOf(start))),
+  return Misfit(InvalidArgument(fmt::format(
+                    "'features' is {}; a list of records, a list of rows, a record or an object "
+                    "of columns was expected",
+                    KindOf(start))),
                 "/features");
 }
 
 bool Decoder::ReadList() {
   cursor_.Take('[');
   if (cursor_.Peek() == ']') {
-    return Misfit(InvalidArgument("'features' is an empty list; at least one row was expected"), "/features");
+    return Misfit(InvalidArgument("'features' is an empty list; at least one row was expected"),
+                  "/features");
   }
   shape_ = cursor_.Peek() == '[' ? Shape::kRows : Shape::kRecords;
   const char opener = shape_ == Shape::kRows ? '[' : '{';
   int64_t row = 0;
   do {
     if (!cursor_.Take(opener)) {
-      const std::string_view expected = row == 0               ? "a record or a row (one row is a list in a list: [[1, 2]])"
-                                        : shape_ == Shape::kRows ? "a list, as the first row is one,"
-                                                                 : "an object, as the first row is one,";
-      return Misfit(InvalidArgument(fmt::format("row {} is {}; {} was expected", row, KindOf(cursor_.Peek()), expected)),
+      const std::string_view expected =
+          row == 0                 ? "a record or a row (one row is a list in a list: [[1, 2]])"
+          : shape_ == Shape::kRows ? "a list, as the first row is one,"
+                                   : "an object, as the first row is one,";
+      return Misfit(InvalidArgument(fmt::format("row {} is {}; {} was expected", row,
+                                                KindOf(cursor_.Peek()), expected)),
                     RowPointer(row));
     }
     if (!ReserveRow(row)) return false;
@@ -209,10 +220,12 @@ bool Decoder::ReadRecord(int64_t row) {
     ++known;
   } while (cursor_.Take(','));
   if (!Expect(cursor_.Take('}'), "',' or '}' was expected")) return false;
-  return known == order_.size() || FinishRecord(row, {order_.begin(), order_.begin() + static_cast<ptrdiff_t>(known)});
+  return known == order_.size() ||
+         FinishRecord(row, {order_.begin(), order_.begin() + static_cast<ptrdiff_t>(known)});
 }
 
-// From a key on that is not the one that came last time. `known` columns of the record have been read.
+// From a key on that is not the one that came last time. `known` columns of the record have been
+// read.
 bool Decoder::ReadRecordInNewOrder(int64_t row, size_t known) {
   std::vector<int> order(order_.begin(), order_.begin() + static_cast<ptrdiff_t>(known));
   is_given_.assign(columns_.size(), false);
@@ -247,8 +260,9 @@ bool Decoder::FindNewColumn(std::string_view name, int64_t row, int& column) {
   }
   std::string pointer = RowPointer(row);
   AppendPointerToken(pointer, name);
-  return Misfit(column < 0 ? package::UnknownColumn(columns_, name) : package::DuplicateColumn(name),
-                std::move(pointer));
+  return Misfit(
+      column < 0 ? package::UnknownColumn(columns_, name) : package::DuplicateColumn(name),
+      std::move(pointer));
 }
 
 // One record, or columns: which of the two, the first value tells.
@@ -256,7 +270,9 @@ bool Decoder::ReadObject() {
   JsonCursor ahead = cursor_;
   std::string_view key;
   ahead.Take('{');
-  shape_ = ahead.Peek() == '"' && ahead.ReadKey(key, scratch_) && ahead.Peek() == '[' ? Shape::kColumns : Shape::kRecord;
+  shape_ = ahead.Peek() == '"' && ahead.ReadKey(key, scratch_) && ahead.Peek() == '['
+               ? Shape::kColumns
+               : Shape::kRecord;
   cursor_.Take('{');
   if (shape_ == Shape::kColumns) return ReadColumns();
   if (!ReserveRow(0) || !ReadRecord(0)) return false;
@@ -280,7 +296,9 @@ bool Decoder::ReadColumns() {
   if (std::ranges::find(is_given_, false) != is_given_.end()) {
     return Misfit(package::MissingColumns(columns_, is_given_), "/features");
   }
-  if (rows == 0) return Misfit(InvalidArgument("the columns are empty; at least one row was expected"), "/features");
+  if (rows == 0)
+    return Misfit(InvalidArgument("the columns are empty; at least one row was expected"),
+                  "/features");
   SetRows(rows);
   return true;
 }
@@ -291,8 +309,9 @@ bool Decoder::ReadColumn(int column, int64_t& rows, int first_column) {
   std::string pointer = "/features";
   AppendPointerToken(pointer, name);
   if (!cursor_.Take('[')) {
-    return Misfit(InvalidArgument(fmt::format("column '{}' is {}; a list was expected, as the first column is one", name,
-                                              KindOf(cursor_.Peek()))),
+    return Misfit(InvalidArgument(fmt::format(
+                      "column '{}' is {}; a list was expected, as the first column is one", name,
+                      KindOf(cursor_.Peek()))),
                   std::move(pointer));
   }
   const bool is_first = first_column < 0;
@@ -302,9 +321,10 @@ bool Decoder::ReadColumn(int column, int64_t& rows, int first_column) {
       const bool has_room = is_first ? ReserveRow(row) : true;
       if (!has_room) return false;
       if (!is_first && row == rows) {
-        return Misfit(InvalidArgument(fmt::format("column '{}' has more than the {} values of column '{}'; every column "
-                                                  "must have as many",
-                                                  name, rows, columns_.names()[static_cast<size_t>(first_column)])),
+        return Misfit(InvalidArgument(fmt::format(
+                          "column '{}' has more than the {} values of column '{}'; every column "
+                          "must have as many",
+                          name, rows, columns_.names()[static_cast<size_t>(first_column)])),
                       std::move(pointer));
       }
       if (!ReadCell(row, column)) return false;
@@ -314,10 +334,10 @@ bool Decoder::ReadColumn(int column, int64_t& rows, int first_column) {
   }
   if (is_first) rows = row;
   if (row == rows) return true;
-  return Misfit(
-      InvalidArgument(fmt::format("column '{}' has {} values, column '{}' has {}; every column must have as many", name,
-                                  row, columns_.names()[static_cast<size_t>(first_column)], rows)),
-      std::move(pointer));
+  return Misfit(InvalidArgument(fmt::format(
+                    "column '{}' has {} values, column '{}' has {}; every column must have as many",
+                    name, row, columns_.names()[static_cast<size_t>(first_column)], rows)),
+                std::move(pointer));
 }
 
 bool Decoder::ReadCell(int64_t row, int column) {
@@ -344,7 +364,8 @@ bool Decoder::ReadCell(int64_t row, int column) {
     case '[':
     case '{':
       status = InvalidArgument(fmt::format("column '{}' is {}; one value was expected",
-                                           columns_.names()[static_cast<size_t>(column)], KindOf(start)));
+                                           columns_.names()[static_cast<size_t>(column)],
+                                           KindOf(start)));
       break;
     default:
       return Expect(false, "a value was expected");
@@ -356,9 +377,10 @@ bool Decoder::ReadNumberCell(int64_t row, int column) {
   JsonNumber number;
   if (!cursor_.ReadNumber(number)) return Malformed();
   if (!number.is_finite) [[unlikely]] {
-    return MisfitCell(InvalidArgument(fmt::format("column '{}' is a number beyond the range of double; a number up to "
-                                                  "1.797e308 was expected",
-                                                  columns_.names()[static_cast<size_t>(column)])),
+    return MisfitCell(InvalidArgument(fmt::format(
+                          "column '{}' is a number beyond the range of double; a number up to "
+                          "1.797e308 was expected",
+                          columns_.names()[static_cast<size_t>(column)])),
                       row, column);
   }
   const Status status = number.is_integer ? input_.SetInteger(row, column, number.integer)
@@ -374,28 +396,32 @@ bool Decoder::ReadStringCell(int64_t row, int column) {
 }
 
 bool Decoder::ReserveRow(int64_t row) {
-  if (row < input_.rows()) [[likely]] return true;
+  if (row < input_.rows()) [[likely]]
+    return true;
   if (row < rows_max_) {
     input_.Resize(std::min(rows_max_, std::max<int64_t>(row + 1, 2 * row)));
     return true;
   }
   problem_ = {.http_status = 413,
-              .detail = fmt::format("'features' holds more than {} rows; send them in several requests, or start the "
-                                    "server with a larger --batch-rows-max",
-                                    rows_max_)};
+              .detail = fmt::format(
+                  "'features' holds more than {} rows; send them in several requests, or start the "
+                  "server with a larger --batch-rows-max",
+                  rows_max_)};
   return false;
 }
 
 bool Decoder::Malformed() {
   problem_ = {.http_status = 400,
-              .detail = fmt::format("the body is not JSON: at byte {}: {}", cursor_.offset(), cursor_.fault())};
+              .detail = fmt::format("the body is not JSON: at byte {}: {}", cursor_.offset(),
+                                    cursor_.fault())};
   return false;
 }
 
 bool Decoder::Misfit(const Status& status, std::string pointer) {
   cursor_ = JsonCursor(body_);
   if (!cursor_.SkipValue(kJsonDepthMax)) return Malformed();
-  if (!cursor_.is_at_end()) return Expect(false, "nothing more was expected after the end of the document");
+  if (!cursor_.is_at_end())
+    return Expect(false, "nothing more was expected after the end of the document");
   problem_ = ProblemFromStatus(status);
   problem_->pointer = std::move(pointer);
   problem_->has_pointer = true;
@@ -417,8 +443,8 @@ std::string Decoder::CellPointer(int64_t row, int column) const {
 
 }  // namespace
 
-std::optional<Problem> DecodeFeatures(std::string_view body, const serve::Snapshot& snapshot, int64_t rows_max,
-                                      serve::Workspace& workspace) {
+std::optional<Problem> DecodeFeatures(std::string_view body, const serve::Snapshot& snapshot,
+                                      int64_t rows_max, serve::Workspace& workspace) {
   return Decoder(body, snapshot, rows_max, workspace).Decode();
 }
 

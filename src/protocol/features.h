@@ -12,19 +12,20 @@ namespace penstock::protocol {
 
 inline constexpr int64_t kBatchRowsMax = 100'000;
 
-// Reads a request body into workspace.input, in one pass and without allocation in a steady state. The body is one
-// object with one member, `features`, in one of four shapes:
+// Reads a request body into workspace.input, in one pass and without allocation in a steady state.
+// The body is one object with one member, `features`, in one of four shapes:
 //   [{"a": 1, "b": "x"}, ...]     records, columns in any order
 //   [[1, "x"], ...]               rows, in the signature's order
 //   {"a": 1, "b": "x"}            one record
 //   {"a": [1, 2], "b": ["x", "y"]}  columns, in any order
-// Which values a column takes is what package::Tensors accepts. Returns nothing when the body was accepted, else
+// Which values a column takes is what package::Tensors accepts. Returns nothing when the body was
+// accepted, else
 //   400  the body is not JSON (RFC 8259), is not UTF-8, or nests deeper than kJsonDepthMax;
 //   413  more than rows_max rows;
 //   422  it is JSON and does not fit: the problem's pointer names the place.
 // After a problem workspace.input holds nothing of use. body may hold any bytes.
-std::optional<Problem> DecodeFeatures(std::string_view body, const serve::Snapshot& snapshot, int64_t rows_max,
-                                      serve::Workspace& workspace);
+std::optional<Problem> DecodeFeatures(std::string_view body, const serve::Snapshot& snapshot,
+                                      int64_t rows_max, serve::Workspace& workspace);
 
 inline constexpr int kJsonDepthMax = 64;
 

@@ -14,7 +14,8 @@ constexpr int kColumns = 64;
 struct Loaded {
   Loaded() {
     std::vector<std::pair<std::string, package::Type>> columns;
-    for (int i = 0; i < kColumns; ++i) columns.emplace_back("x" + std::to_string(i), package::Type::kFloat64);
+    for (int i = 0; i < kColumns; ++i)
+      columns.emplace_back("x" + std::to_string(i), package::Type::kFloat64);
     auto model = std::make_unique<serve::FakeModel>(serve::FakeModel::SignatureOf(columns));
     snapshot = *serve::Snapshot::Make(std::move(model), {"m", 1}, {}, Clock::System(), metrics);
     workspace = *snapshot->TakeWorkspace();
@@ -37,7 +38,8 @@ std::string Body(bool is_record, const char* fraction) {
 void Decode(benchmark::State& state, const std::string& body) {
   Loaded loaded;
   for (auto _ : state) {
-    PENSTOCK_CHECK(!DecodeFeatures(body, *loaded.snapshot, kBatchRowsMax, *loaded.workspace).has_value());
+    PENSTOCK_CHECK(
+        !DecodeFeatures(body, *loaded.snapshot, kBatchRowsMax, *loaded.workspace).has_value());
     benchmark::ClobberMemory();
   }
   state.SetBytesProcessed(static_cast<int64_t>(body.size()) * state.iterations());
@@ -53,7 +55,8 @@ void Answer(benchmark::State& state) {
   std::string out;
   for (auto _ : state) {
     out.clear();
-    PENSTOCK_CHECK(AppendAnswer(*loaded.snapshot, predictions, "00000000000000000000000000000000", out).ok());
+    PENSTOCK_CHECK(
+        AppendAnswer(*loaded.snapshot, predictions, "00000000000000000000000000000000", out).ok());
     benchmark::ClobberMemory();
   }
 }

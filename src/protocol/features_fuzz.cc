@@ -23,8 +23,10 @@ bool HasLongNumber(std::string_view body) {
   return false;
 }
 
-// What the request holds by way of a tree and package::SetFeatures: slower, written apart, and by the same rules.
-Status ReadThroughTree(std::string_view body, const package::Columns& columns, package::Tensors& tensors) {
+// What the request holds by way of a tree and package::SetFeatures: slower, written apart, and by
+// the same rules.
+Status ReadThroughTree(std::string_view body, const package::Columns& columns,
+                       package::Tensors& tensors) {
   const json::Value tree = PENSTOCK_TRY(json::Parse(body));
   const json::Object* members = tree.if_object();
   if (members == nullptr || members->size() != 1 || members->front().first != "features") {
@@ -51,13 +53,16 @@ void CheckSame(const package::Tensors& a, const package::Tensors& b) {
 
 std::shared_ptr<const serve::Snapshot> MakeSnapshot() {
   static observe::Metrics metrics(1);
-  package::Signature signature = serve::FakeModel::SignatureOf(
-      {{"a", Type::kInt64}, {"b", Type::kFloat64}, {"c\"\n/~", Type::kString}, {"d", Type::kBool}, {"e", Type::kFloat32}});
+  package::Signature signature = serve::FakeModel::SignatureOf({{"a", Type::kInt64},
+                                                                {"b", Type::kFloat64},
+                                                                {"c\"\n/~", Type::kString},
+                                                                {"d", Type::kBool},
+                                                                {"e", Type::kFloat32}});
   signature.inputs[1].allows_missing = true;
   signature.inputs[2].allows_missing = true;
   signature.inputs[4].abs_max = package::Bound{.value = 1e6};
-  return *serve::Snapshot::Make(std::make_unique<serve::FakeModel>(std::move(signature)), {"m", 1}, {}, Clock::System(),
-                                metrics);
+  return *serve::Snapshot::Make(std::make_unique<serve::FakeModel>(std::move(signature)), {"m", 1},
+                                {}, Clock::System(), metrics);
 }
 
 void CheckProblem(const Problem& problem) {
@@ -69,7 +74,8 @@ void CheckProblem(const Problem& problem) {
 }  // namespace
 }  // namespace penstock::protocol
 
-// JSON to tensors: never crashes, always a valid problem, and takes exactly what the slow way takes.
+// JSON to tensors: never crashes, always a valid problem, and takes exactly what the slow way
+// takes.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace penstock;
   static const std::shared_ptr<const serve::Snapshot> snapshot = protocol::MakeSnapshot();
@@ -77,7 +83,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const std::unique_ptr<serve::Workspace> slow = *snapshot->TakeWorkspace();
   const std::string_view body(reinterpret_cast<const char*>(data), size);
 
-  const std::optional<protocol::Problem> problem = protocol::DecodeFeatures(body, *snapshot, 1'000'000, *fast);
+  const std::optional<protocol::Problem> problem =
+      protocol::DecodeFeatures(body, *snapshot, 1'000'000, *fast);
   if (problem) protocol::CheckProblem(*problem);
   const Status reference = protocol::ReadThroughTree(body, snapshot->columns(), slow->input);
   if (reference.ok()) {

@@ -20,15 +20,19 @@ using testing::HasSubstr;
 class FeaturesTest : public testing::Test {
  protected:
   FeaturesTest() {
-    package::Signature signature =
-        FakeModel::SignatureOf({{"age", Type::kInt64}, {"income", Type::kFloat64}, {"plan", Type::kString}, {"vip", Type::kBool}});
+    package::Signature signature = FakeModel::SignatureOf({{"age", Type::kInt64},
+                                                           {"income", Type::kFloat64},
+                                                           {"plan", Type::kString},
+                                                           {"vip", Type::kBool}});
     signature.inputs[1].allows_missing = true;
-    signature.inputs[1].abs_max = package::Bound{.value = 1e30, .reason = "beyond 1e30 the engine cannot vouch"};
+    signature.inputs[1].abs_max =
+        package::Bound{.value = 1e30, .reason = "beyond 1e30 the engine cannot vouch"};
     Use(std::move(signature));
   }
 
   void Use(package::Signature signature) {
-    snapshot_ = *serve::Snapshot::Make(std::make_unique<FakeModel>(std::move(signature)), {"m", 1}, {}, Clock::System(), metrics_);
+    snapshot_ = *serve::Snapshot::Make(std::make_unique<FakeModel>(std::move(signature)), {"m", 1},
+                                       {}, Clock::System(), metrics_);
     workspace_ = *snapshot_->TakeWorkspace();
   }
 
@@ -38,7 +42,8 @@ class FeaturesTest : public testing::Test {
     return DecodeFeatures({copy.data(), copy.size()}, *snapshot_, rows_max_, *workspace_);
   }
 
-  void ExpectRefused(std::string_view body, int http_status, std::string_view pointer, std::string_view sentence) {
+  void ExpectRefused(std::string_view body, int http_status, std::string_view pointer,
+                     std::string_view sentence) {
     const std::optional<Problem> problem = Decode(body);
     ASSERT_TRUE(problem.has_value()) << body;
     EXPECT_EQ(problem->http_status, http_status) << body << " " << problem->detail;
@@ -60,14 +65,15 @@ class FeaturesTest : public testing::Test {
 };
 
 TEST_F(FeaturesTest, ReadsTheFourShapesToTheSameRows) {
-  for (std::string_view body : {
-           R"({"features":[{"age":30,"income":1.5,"plan":"a","vip":true},{"age":40.0,"income":2e3,"plan":"b","vip":false}]})",
-           R"({"features":[[30,1.5,"a",true],[40.0,2000,"b",false]]})",
-           R"({"features":{"age":[30,40],"income":[1.5,2000.0],"plan":["a","b"],"vip":[true,false]}})",
-           R"({"features":{"vip":[1,0],"plan":["a","b"],"income":[1.5,2000],"age":[30,40]}})",
-           R"( { "features" : [ { "vip" : true , "plan" : "a" , "income" : 1.5 , "age" : 30 } ,
+  for (
+      std::string_view body : {
+          R"({"features":[{"age":30,"income":1.5,"plan":"a","vip":true},{"age":40.0,"income":2e3,"plan":"b","vip":false}]})",
+          R"({"features":[[30,1.5,"a",true],[40.0,2000,"b",false]]})",
+          R"({"features":{"age":[30,40],"income":[1.5,2000.0],"plan":["a","b"],"vip":[true,false]}})",
+          R"({"features":{"vip":[1,0],"plan":["a","b"],"income":[1.5,2000],"age":[30,40]}})",
+          R"( { "features" : [ { "vip" : true , "plan" : "a" , "income" : 1.5 , "age" : 30 } ,
               {"age":40,"vip":0,"plan":"\u0062","\u0069ncome":2000} ] } )",
-       }) {
+      }) {
     const std::optional<Problem> problem = Decode(body);
     ASSERT_FALSE(problem.has_value()) << body << problem->detail;
     EXPECT_EQ(workspace_->input.rows(), 2);
@@ -77,14 +83,16 @@ TEST_F(FeaturesTest, ReadsTheFourShapesToTheSameRows) {
 }
 
 TEST_F(FeaturesTest, ReadsOneRecord) {
-  ASSERT_FALSE(Decode(R"({"features":{"plan":"x","age":-3,"vip":false,"income":null}})").has_value());
+  ASSERT_FALSE(
+      Decode(R"({"features":{"plan":"x","age":-3,"vip":false,"income":null}})").has_value());
   EXPECT_EQ(workspace_->input.rows(), 1);
   EXPECT_EQ(Numbers()[0], -3);
   EXPECT_TRUE(std::isnan(Numbers()[1]));
 }
 
 TEST_F(FeaturesTest, ForgetsTheRowsOfTheRequestBefore) {
-  ASSERT_FALSE(Decode(R"({"features":[[1,1,"a",true],[2,2,"b",true],[3,3,"c",true]]})").has_value());
+  ASSERT_FALSE(
+      Decode(R"({"features":[[1,1,"a",true],[2,2,"b",true],[3,3,"c",true]]})").has_value());
   ASSERT_FALSE(Decode(R"({"features":[[4,4,"d",true]]})").has_value());
   EXPECT_EQ(workspace_->input.rows(), 1);
   ASSERT_FALSE(Decode(R"({"features":{"age":5,"income":5,"plan":"e","vip":true}})").has_value());
@@ -101,65 +109,90 @@ TEST_F(FeaturesTest, LearnsTheOrderInWhichACallerNamesColumns) {
   ASSERT_FALSE(Decode(R"({"features":{"plan":"y","age":3,"vip":true,"income":4}})").has_value());
 }
 
+struct Misfit {
+  std::string_view body;
+  std::string_view pointer;
+  std::string_view sentence;
+};
+
+constexpr Misfit kMisfits[] = {
+    {R"([])", "", "the body is a list; an object with the one member 'features' was expected"},
+    {R"("x")", "", "the body is a string"},
+    {R"(17)", "", "the body is a number"},
+    {R"(null)", "", "the body is null"},
+    {R"({})", "", "member 'features' is missing"},
+    {R"({"feature":[]})", "/feature",
+     "member 'feature' is not known; the one member of a request is 'features'. Did you mean "
+     "'features'?"},
+    {R"({"features":[[1,1,"a",true]],"id":7})", "/id", "member 'id' is not known"},
+    {R"({"a/b~c":1})", "/a~1b~0c", "member 'a/b~c' is not known"},
+    {R"({"features":[[1,1,"a",true]],"features":[[1,1,"a",true]]})", "/features", "stands twice"},
+    {R"({"features":[]})", "/features",
+     "'features' is an empty list; at least one row was expected"},
+    {R"({"features":{"age":[],"income":[],"plan":[],"vip":[]}})", "/features",
+     "the columns are empty"},
+    {R"({"features":3})", "/features", "'features' is a number; a list of records"},
+    {R"({"features":null})", "/features", "'features' is null"},
+    {R"({"features":[1,2,3,4]})", "/features/0",
+     "row 0 is a number; a record or a row (one row is a list in a list: [[1, 2]]) was expected"},
+    {R"({"features":[[1,1,"a",true],{"age":1}]})", "/features/1",
+     "row 1 is an object; a list, as the first row is one"},
+    {R"({"features":[{"age":1,"income":1,"plan":"a","vip":true},[1]]})", "/features/1",
+     "row 1 is a list; an object"},
+    {R"({"features":[[1,1,"a",true],[1,1,"a"]]})", "/features/1", "3"},
+    {R"({"features":[[1,1,"a",true,5,6]]})", "/features/0", "6"},
+    {R"({"features":[[]]})", "/features/0", "0"},
+    {R"({"features":[{"age":1,"income":1,"plan":"a"}]})", "/features/0", "'vip'"},
+    {R"({"features":[{}]})", "/features/0", "'age'"},
+    {R"({"features":{}})", "/features", "'age'"},
+    {R"({"features":[{"agee":1}]})", "/features/0/agee", "'agee'"},
+    {R"({"features":[{"agee":1}]})", "/features/0/agee", "Did you mean 'age'?"},
+    {R"({"features":[{"age":1,"age":2,"income":1,"plan":"a","vip":true}]})", "/features/0/age",
+     "'age'"},
+    {R"({"features":[{"age":1,"income":1,"plan":"a","vip":true,"age":1}]})", "/features/0/age",
+     "'age'"},
+    {R"({"features":{"age":[1],"age":[1]}})", "/features/age", "'age'"},
+    {R"({"features":[{"age":"30","income":1,"plan":"a","vip":true}]})", "/features/0/age",
+     "column 'age' is \"30\"; an integer was expected"},
+    {R"({"features":{"age":"30"}})", "/features/age", "column 'age' is \"30\""},
+    {R"({"features":[[30,true,"a",true]]})", "/features/0/1",
+     "column 'income' is true; a number was expected"},
+    {R"({"features":[[5.5,1,"a",true]]})", "/features/0/0",
+     "column 'age' is 5.5; an integer was expected"},
+    {R"({"features":[[null,1,"a",true]]})", "/features/0/0", "column 'age' is"},
+    {R"({"features":[[1,1e999,"a",true]]})", "/features/0/1",
+     "column 'income' is a number beyond the range of double"},
+    {R"({"features":[[1,1e31,"a",true]]})", "/features/0/1", "beyond 1e30 the engine cannot vouch"},
+    {R"({"features":[[1,1,7,true]]})", "/features/0/2",
+     "column 'plan' is 7; a string was expected"},
+    {R"({"features":[[1,1,"a",2]]})", "/features/0/3",
+     "column 'vip' is 2; true or false was expected"},
+    {R"({"features":[[[1],1,"a",true]]})", "/features/0/0",
+     "column 'age' is a list; one value was expected"},
+    {R"({"features":{"age":1,"income":{"x":1}}})", "/features/income",
+     "column 'income' is an object"},
+    {R"({"features":{"age":[1,2],"income":[1]}})", "/features/income",
+     "column 'income' has 1 values, column 'age' has 2"},
+    {R"({"features":{"age":[1],"income":[1,2]}})", "/features/income",
+     "column 'income' has more than the 1 values of column 'age'"},
+    {R"({"features":{"age":[1,2],"income":3}})", "/features/income",
+     "column 'income' is a number; a list was expected"},
+    {R"({"features":{"age":[1,"x"]}})", "/features/age/1", "column 'age' is \"x\""},
+    {R"({"features":{"age":[1]}})", "/features", "'income'"},
+};
+
 TEST_F(FeaturesTest, RefusesWhatDoesNotFitWithThePlace) {
-  const struct {
-    std::string_view body;
-    std::string_view pointer;
-    std::string_view sentence;
-  } kCases[] = {
-      {R"([])", "", "the body is a list; an object with the one member 'features' was expected"},
-      {R"("x")", "", "the body is a string"},
-      {R"(17)", "", "the body is a number"},
-      {R"(null)", "", "the body is null"},
-      {R"({})", "", "member 'features' is missing"},
-      {R"({"feature":[]})", "/feature", "member 'feature' is not known; the one member of a request is 'features'. Did you mean 'features'?"},
-      {R"({"features":[[1,1,"a",true]],"id":7})", "/id", "member 'id' is not known"},
-      {R"({"a/b~c":1})", "/a~1b~0c", "member 'a/b~c' is not known"},
-      {R"({"features":[[1,1,"a",true]],"features":[[1,1,"a",true]]})", "/features", "stands twice"},
-      {R"({"features":[]})", "/features", "'features' is an empty list; at least one row was expected"},
-      {R"({"features":{"age":[],"income":[],"plan":[],"vip":[]}})", "/features", "the columns are empty"},
-      {R"({"features":3})", "/features", "'features' is a number; a list of records"},
-      {R"({"features":null})", "/features", "'features' is null"},
-      {R"({"features":[1,2,3,4]})", "/features/0", "row 0 is a number; a record or a row (one row is a list in a list: [[1, 2]]) was expected"},
-      {R"({"features":[[1,1,"a",true],{"age":1}]})", "/features/1", "row 1 is an object; a list, as the first row is one"},
-      {R"({"features":[{"age":1,"income":1,"plan":"a","vip":true},[1]]})", "/features/1", "row 1 is a list; an object"},
-      {R"({"features":[[1,1,"a",true],[1,1,"a"]]})", "/features/1", "3"},
-      {R"({"features":[[1,1,"a",true,5,6]]})", "/features/0", "6"},
-      {R"({"features":[[]]})", "/features/0", "0"},
-      {R"({"features":[{"age":1,"income":1,"plan":"a"}]})", "/features/0", "'vip'"},
-      {R"({"features":[{}]})", "/features/0", "'age'"},
-      {R"({"features":{}})", "/features", "'age'"},
-      {R"({"features":[{"agee":1}]})", "/features/0/agee", "'agee'"},
-      {R"({"features":[{"agee":1}]})", "/features/0/agee", "Did you mean 'age'?"},
-      {R"({"features":[{"age":1,"age":2,"income":1,"plan":"a","vip":true}]})", "/features/0/age", "'age'"},
-      {R"({"features":[{"age":1,"income":1,"plan":"a","vip":true,"age":1}]})", "/features/0/age", "'age'"},
-      {R"({"features":{"age":[1],"age":[1]}})", "/features/age", "'age'"},
-      {R"({"features":[{"age":"30","income":1,"plan":"a","vip":true}]})", "/features/0/age", "column 'age' is \"30\"; an integer was expected"},
-      {R"({"features":{"age":"30"}})", "/features/age", "column 'age' is \"30\""},
-      {R"({"features":[[30,true,"a",true]]})", "/features/0/1", "column 'income' is true; a number was expected"},
-      {R"({"features":[[5.5,1,"a",true]]})", "/features/0/0", "column 'age' is 5.5; an integer was expected"},
-      {R"({"features":[[null,1,"a",true]]})", "/features/0/0", "column 'age' is"},
-      {R"({"features":[[1,1e999,"a",true]]})", "/features/0/1", "column 'income' is a number beyond the range of double"},
-      {R"({"features":[[1,1e31,"a",true]]})", "/features/0/1", "beyond 1e30 the engine cannot vouch"},
-      {R"({"features":[[1,1,7,true]]})", "/features/0/2", "column 'plan' is 7; a string was expected"},
-      {R"({"features":[[1,1,"a",2]]})", "/features/0/3", "column 'vip' is 2; true or false was expected"},
-      {R"({"features":[[[1],1,"a",true]]})", "/features/0/0", "column 'age' is a list; one value was expected"},
-      {R"({"features":{"age":1,"income":{"x":1}}})", "/features/income", "column 'income' is an object"},
-      {R"({"features":{"age":[1,2],"income":[1]}})", "/features/income", "column 'income' has 1 values, column 'age' has 2"},
-      {R"({"features":{"age":[1],"income":[1,2]}})", "/features/income", "column 'income' has more than the 1 values of column 'age'"},
-      {R"({"features":{"age":[1,2],"income":3}})", "/features/income", "column 'income' is a number; a list was expected"},
-      {R"({"features":{"age":[1,"x"]}})", "/features/age/1", "column 'age' is \"x\""},
-      {R"({"features":{"age":[1]}})", "/features", "'income'"},
-  };
-  for (const auto& test : kCases) ExpectRefused(test.body, 422, test.pointer, test.sentence);
+  for (const Misfit& test : kMisfits) ExpectRefused(test.body, 422, test.pointer, test.sentence);
 }
 
 TEST_F(FeaturesTest, SaysThatABodyIsNotJsonEvenWhenItAlsoWouldNotFit) {
-  for (std::string_view body : {"{", "{\"features\":[[1,1,\"a\",true]]", "{\"features\":[[1,1,\"a\",true]]}}", "{features:[]}",
-                                "{\"features\":[[\"x\",1,\"a\",true]]", "{\"features\":[[01,1,\"a\",true]]}",
-                                "{\"features\":[[1,1,\"a\",true],]}", "{\"features\":[[NaN,1,\"a\",true]]}",
-                                "{\"features\":[[1,1,\"\xff\",true]]}", "{\"id\":1,}", "[1,2", "{\"features\":[[Infinity]]}",
-                                "{\"features\":[[1,1,\"a\",true]]} x", "\xef\xbb\xbf{}", "{\"features\":[[1 1]]}"}) {
+  for (std::string_view body :
+       {"{", "{\"features\":[[1,1,\"a\",true]]", "{\"features\":[[1,1,\"a\",true]]}}",
+        "{features:[]}", "{\"features\":[[\"x\",1,\"a\",true]]",
+        "{\"features\":[[01,1,\"a\",true]]}", "{\"features\":[[1,1,\"a\",true],]}",
+        "{\"features\":[[NaN,1,\"a\",true]]}", "{\"features\":[[1,1,\"\xff\",true]]}",
+        "{\"id\":1,}", "[1,2", "{\"features\":[[Infinity]]}", "{\"features\":[[1,1,\"a\",true]]} x",
+        "\xef\xbb\xbf{}", "{\"features\":[[1 1]]}"}) {
     ExpectRefused(body, 400, "", "the body is not JSON: at byte ");
   }
   ExpectRefused("", 400, "", "the body is empty");
@@ -168,7 +201,8 @@ TEST_F(FeaturesTest, SaysThatABodyIsNotJsonEvenWhenItAlsoWouldNotFit) {
 
 TEST_F(FeaturesTest, RefusesDepthWithoutACrash) {
   const std::string deep(10'000, '[');
-  ExpectRefused("{\"features\":" + deep + std::string(10'000, ']') + "}", 400, "", "nested too deep");
+  ExpectRefused("{\"features\":" + deep + std::string(10'000, ']') + "}", 400, "",
+                "nested too deep");
   ExpectRefused("{\"features\":" + deep, 400, "", "nested too deep");
   std::string objects = "{\"features\":";
   for (int i = 0; i < 10'000; ++i) objects += "{\"a\":";
@@ -195,7 +229,8 @@ TEST_F(FeaturesTest, ReadsThousandsOfRows) {
 }
 
 TEST_F(FeaturesTest, MatchesColumnsWhoseNamesNeedEscapes) {
-  Use(FakeModel::SignatureOf({{"a\"b", Type::kFloat64}, {"c\\n", Type::kFloat64}, {"ü/~", Type::kFloat64}}));
+  Use(FakeModel::SignatureOf(
+      {{"a\"b", Type::kFloat64}, {"c\\n", Type::kFloat64}, {"ü/~", Type::kFloat64}}));
   ASSERT_FALSE(Decode(R"({"features":{"a\"b":1,"c\\n":2,"ü/~":3}})").has_value());
   EXPECT_THAT(Numbers(), ElementsAre(1, 2, 3));
   ASSERT_FALSE(Decode(R"({"features":{"\u00fc\/~":3,"a\u0022b":1,"c\u005cn":2}})").has_value());

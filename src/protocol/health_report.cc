@@ -18,8 +18,9 @@ std::string TimeText(int64_t time_us) {
   const auto seconds = static_cast<time_t>(time_us / 1'000'000);
   tm utc = {};
   gmtime_r(&seconds, &utc);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}Z", utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday,
-                     utc.tm_hour, utc.tm_min, utc.tm_sec, time_us % 1'000'000);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}Z", utc.tm_year + 1900,
+                     utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec,
+                     time_us % 1'000'000);
 }
 
 Value ModelReport(const serve::Snapshot& snapshot, bool is_default) {
@@ -37,10 +38,12 @@ Value ModelReport(const serve::Snapshot& snapshot, bool is_default) {
 
 }  // namespace
 
-std::string HealthReport(const serve::Health& health, const serve::RouteBoard& board, bool tells_location) {
+std::string HealthReport(const serve::Health& health, const serve::RouteBoard& board,
+                         bool tells_location) {
   json::Array models;
   if (const auto routes = board.current()) {
-    for (const auto& snapshot : routes->All()) models.push_back(ModelReport(*snapshot, routes->IsDefault(*snapshot)));
+    for (const auto& snapshot : routes->All())
+      models.push_back(ModelReport(*snapshot, routes->IsDefault(*snapshot)));
   }
   const serve::Health::RouteSource source = health.route_source();
   Value source_report = Object{{"kind", source.kind},
@@ -48,7 +51,8 @@ std::string HealthReport(const serve::Health& health, const serve::RouteBoard& b
                                {"epoch", static_cast<int64_t>(board.epoch())}};
   if (tells_location) source_report.Set("location", source.location);
   const std::string reason = health.Reason();
-  Value report = Object{{"status", health.is_ready() ? "ready" : (health.is_draining() ? "draining" : "starting")}};
+  Value report = Object{
+      {"status", health.is_ready() ? "ready" : (health.is_draining() ? "draining" : "starting")}};
   if (!reason.empty()) report.Set("detail", reason);
   report.Set("server", fmt::format("penstock-server {}", kVersion));
   report.Set("models", std::move(models));

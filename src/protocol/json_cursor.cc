@@ -12,9 +12,10 @@ namespace penstock::protocol {
 namespace {
 
 constexpr int64_t kUint64Digits = 19;  // any number of so many digits fits uint64
-constexpr int64_t kPowerMin = -342;  // simdjson's table of powers of ten begins and ends here
+constexpr int64_t kPowerMin = -342;    // simdjson's table of powers of ten begins and ends here
 constexpr int64_t kPowerMax = 308;
-constexpr int64_t kExponentMax = 1'000'000'000;  // beyond, and beyond any body's length, its size no longer matters
+constexpr int64_t kExponentMax =
+    1'000'000'000;  // beyond, and beyond any body's length, its size no longer matters
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
@@ -40,7 +41,8 @@ void AppendUtf8(std::string& out, unsigned code) {
 // False when it is beyond int64, or -0, which is no integer: it has a sign.
 bool ConvertInteger(std::string_view text, JsonNumber& number) {
   number = {};
-  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), number.integer);
+  const auto [stop, error] =
+      std::from_chars(text.data(), text.data() + text.size(), number.integer);
   number.is_integer = error == std::errc() && !(number.integer == 0 && text[0] == '-');
   return number.is_integer;
 }
@@ -50,7 +52,8 @@ void ConvertSlowly(std::string_view text, int64_t magnitude, JsonNumber& number)
   const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), number.value);
   if (error == std::errc() && std::isfinite(number.value)) return;
   // Beyond double: large, or so small that zero is the nearest.
-  const bool is_zero = text.substr(0, text.find_first_of("eE")).find_first_of("123456789") == std::string_view::npos;
+  const bool is_zero =
+      text.substr(0, text.find_first_of("eE")).find_first_of("123456789") == std::string_view::npos;
   number.is_finite = is_zero || magnitude < 0;
   number.value = text[0] == '-' ? -0.0 : 0.0;
 }
@@ -80,7 +83,8 @@ bool JsonCursor::ReadString(std::string_view& text, std::string& scratch) {
     }
     if (has_escape) scratch.append(from, at_);
   }
-  text = has_escape ? std::string_view(scratch) : std::string_view(start, static_cast<size_t>(at_ - start));
+  text = has_escape ? std::string_view(scratch)
+                    : std::string_view(start, static_cast<size_t>(at_ - start));
   ++at_;
   return true;
 }
@@ -121,7 +125,8 @@ bool JsonCursor::ReadEscape(std::string& out) {
 bool JsonCursor::ReadHex4(unsigned& code) {
   if (end_ - at_ < 4) return Fail("four hexadecimal digits were expected after \\u");
   const auto [stop, error] = std::from_chars(at_, at_ + 4, code, 16);
-  if (error != std::errc() || stop != at_ + 4) return Fail("four hexadecimal digits were expected after \\u");
+  if (error != std::errc() || stop != at_ + 4)
+    return Fail("four hexadecimal digits were expected after \\u");
   at_ += 4;
   return true;
 }
@@ -179,14 +184,16 @@ bool JsonCursor::ReadNumber(JsonNumber& number) {
   const std::string_view text(start, static_cast<size_t>(at_ - start));
   if (is_plain && ConvertInteger(text, number)) return true;
   number = {};
-  const bool is_converted = digit_count <= kUint64Digits && Scale(mantissa, exponent, is_negative, number.value);
+  const bool is_converted =
+      digit_count <= kUint64Digits && Scale(mantissa, exponent, is_negative, number.value);
   if (!is_converted) ConvertSlowly(text, exponent + digit_count, number);
   return true;
 }
 
 bool JsonCursor::Scale(uint64_t mantissa, int64_t power, bool is_negative, double& value) {
   if (power < kPowerMin || power > kPowerMax) return false;
-  return simdjson::builtin::numberparsing::compute_float_64(power, mantissa, is_negative, value) && std::isfinite(value);
+  return simdjson::builtin::numberparsing::compute_float_64(power, mantissa, is_negative, value) &&
+         std::isfinite(value);
 }
 
 // at_ stands at the 'e'.
@@ -195,14 +202,16 @@ bool JsonCursor::ReadExponent(int64_t& exponent) {
   const bool is_negative = at_ != end_ && *at_ == '-';
   if (at_ != end_ && (*at_ == '-' || *at_ == '+')) ++at_;
   const char* digits = at_;
-  while (at_ != end_ && IsDigit(*at_)) exponent = std::min(exponent * 10 + (*at_++ - '0'), kExponentMax);
+  while (at_ != end_ && IsDigit(*at_))
+    exponent = std::min(exponent * 10 + (*at_++ - '0'), kExponentMax);
   if (at_ == digits) return Fail("a digit was expected in the exponent");
   if (is_negative) exponent = -exponent;
   return true;
 }
 
 bool JsonCursor::ReadWord(std::string_view word) {
-  return TakeBytes(word) || Fail("a value was expected: a string, a number, an object, a list, true, false or null");
+  return TakeBytes(word) ||
+         Fail("a value was expected: a string, a number, an object, a list, true, false or null");
 }
 
 bool JsonCursor::SkipScalar() {
@@ -226,14 +235,16 @@ bool JsonCursor::SkipScalar() {
 }
 
 bool JsonCursor::SkipValue(int depth_max) {
-  std::vector<char> closers;  // of the objects and lists that are open; a loop, so that depth costs no stack
+  std::vector<char>
+      closers;  // of the objects and lists that are open; a loop, so that depth costs no stack
   std::string_view key;
   std::string scratch;
   for (;;) {
     const char next = Peek();
     if (next == '{' || next == '[') {
       ++at_;
-      if (closers.size() >= static_cast<size_t>(depth_max)) return Fail("objects and lists are nested too deep");
+      if (closers.size() >= static_cast<size_t>(depth_max))
+        return Fail("objects and lists are nested too deep");
       closers.push_back(next == '{' ? '}' : ']');
       if (Take(closers.back())) {
         closers.pop_back();
@@ -246,7 +257,8 @@ bool JsonCursor::SkipValue(int depth_max) {
     }
     while (!closers.empty() && Take(closers.back())) closers.pop_back();
     if (closers.empty()) return true;
-    if (!Take(',')) return Fail(closers.back() == '}' ? "',' or '}' was expected" : "',' or ']' was expected");
+    if (!Take(','))
+      return Fail(closers.back() == '}' ? "',' or '}' was expected" : "',' or ']' was expected");
     if (closers.back() == '}' && !ReadKey(key, scratch)) return false;
   }
 }

@@ -18,8 +18,9 @@ struct JsonNumber {
   bool is_finite = true;    // false: its size is beyond double, and value holds nothing
 };
 
-// Reads JSON text from the front, strictly by RFC 8259, without recursion into what it reads. Every Read and Skip
-// returns false at a fault; fault() says what was expected and offset() where. Borrows the text.
+// Reads JSON text from the front, strictly by RFC 8259, without recursion into what it reads. Every
+// Read and Skip returns false at a fault; fault() says what was expected and offset() where.
+// Borrows the text.
 class JsonCursor {
  public:
   explicit JsonCursor(std::string_view text)
@@ -63,8 +64,8 @@ class JsonCursor {
   // `"...":`
   bool ReadKey(std::string_view& key, std::string& scratch);
   bool ReadNumber(JsonNumber& number);
-  // A number of up to 19 digits without an exponent, and, when it is an integer, within 2^53: most are. False, and
-  // nothing is read, when it is another, or no number; ReadNumber then tells.
+  // A number of up to 19 digits without an exponent, and, when it is an integer, within 2^53: most
+  // are. False, and nothing is read, when it is another, or no number; ReadNumber then tells.
   bool ReadQuickNumber(double& value);
   // true, false, null.
   bool ReadWord(std::string_view word);
@@ -73,7 +74,8 @@ class JsonCursor {
   bool SkipValue(int depth_max);
 
  private:
-  // Keys are short: eight bytes at a time, the last eight overlapping, cost less than a call of memcmp.
+  // Keys are short: eight bytes at a time, the last eight overlapping, cost less than a call of
+  // memcmp.
   static bool EqualBytes(const char* at, std::string_view bytes) {
     const char* expected = bytes.data();
     const size_t size = bytes.size();
@@ -107,7 +109,8 @@ class JsonCursor {
   const char* fault_ = "";
 };
 
-inline constexpr uint64_t kExactInteger = uint64_t{1} << 53;  // every integer up to here is a double
+inline constexpr uint64_t kExactInteger = uint64_t{1}
+                                          << 53;  // every integer up to here is a double
 inline constexpr size_t kExactPowerMax = 22;
 inline constexpr std::array<double, kExactPowerMax + 1> kExactPowers = {
     1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
@@ -144,8 +147,10 @@ inline bool JsonCursor::ReadQuickNumber(double& value) {
     at_ = p;
     return true;
   }
-  // Both are exact doubles, so that one correctly rounded division gives the nearest double (Clinger 1990).
-  const double magnitude = static_cast<double>(mantissa) / kExactPowers[static_cast<size_t>(fraction_count)];
+  // Both are exact doubles, so that one correctly rounded division gives the nearest double
+  // (Clinger 1990).
+  const double magnitude =
+      static_cast<double>(mantissa) / kExactPowers[static_cast<size_t>(fraction_count)];
   value = is_negative ? -magnitude : magnitude;
   at_ = p;
   return true;

@@ -18,7 +18,9 @@ using serve::Snapshot;
 
 constexpr size_t kClassesShownMax = 1000;
 
-Value Reference(std::string_view component) { return Object{{"$ref", fmt::format("#/components/{}", component)}}; }
+Value Reference(std::string_view component) {
+  return Object{{"$ref", fmt::format("#/components/{}", component)}};
+}
 
 Value SchemaReference(std::string_view name) { return Reference(fmt::format("schemas/{}", name)); }
 
@@ -26,7 +28,8 @@ Value SchemaReference(std::string_view name) { return Reference(fmt::format("sch
 std::string ComponentName(const Snapshot& snapshot, std::string_view what) {
   std::string name;
   for (char c : snapshot.name()) {
-    const bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
+    const bool is_plain =
+        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
     name += is_plain ? std::string(1, c) : fmt::format("_{:02x}", static_cast<unsigned char>(c));
   }
   return fmt::format("{}.{}.{}", name, snapshot.version(), what);
@@ -35,8 +38,8 @@ std::string ComponentName(const Snapshot& snapshot, std::string_view what) {
 std::string PathSegment(std::string_view text) {
   std::string segment;
   for (char c : text) {
-    const bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-                          c == '.' || c == '_' || c == '~';
+    const bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                          (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
     segment += is_plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
   }
   return segment;
@@ -100,15 +103,19 @@ Value RequestSchema(const Snapshot& snapshot) {
     row.push_back(std::move(schema));
   }
   const auto width = static_cast<int64_t>(row.size());
-  Value row_schema = Object{{"type", "array"},       {"prefixItems", std::move(row)}, {"items", false},
-                            {"minItems", width}, {"maxItems", width}};
+  Value row_schema = Object{{"type", "array"},
+                            {"prefixItems", std::move(row)},
+                            {"items", false},
+                            {"minItems", width},
+                            {"maxItems", width}};
   Value record_schema = ObjectOf(std::move(record));
   const auto shape = [](std::string_view title, Value schema) {
     schema.Set("title", title);
     return schema;
   };
-  Array shapes = {shape("records", ListOf(record_schema, 1)), shape("rows", ListOf(std::move(row_schema), 1)),
-                  shape("one record", record_schema), shape("columns", ObjectOf(std::move(columns)))};
+  Array shapes = {
+      shape("records", ListOf(record_schema, 1)), shape("rows", ListOf(std::move(row_schema), 1)),
+      shape("one record", record_schema), shape("columns", ObjectOf(std::move(columns)))};
   return ObjectOf({{"features", Object{{"oneOf", std::move(shapes)}}}});
 }
 
@@ -161,10 +168,11 @@ Value AnswerSchema(const Snapshot& snapshot) {
     row.Set("maxItems", count);
     Value rows = ListOf(std::move(row), 1);
     if (count <= static_cast<int64_t>(kClassesShownMax)) {
-      rows.Set("description", fmt::format("One list a row, in the order of the classes {}.",
-                                          json::Write(ClassSchema(signature.classes).Member("enum").ok()
-                                                          ? *ClassSchema(signature.classes).Member("enum")
-                                                          : Value(Array{}))));
+      rows.Set("description",
+               fmt::format("One list a row, in the order of the classes {}.",
+                           json::Write(ClassSchema(signature.classes).Member("enum").ok()
+                                           ? *ClassSchema(signature.classes).Member("enum")
+                                           : Value(Array{}))));
     }
     properties.emplace_back("probabilities", std::move(rows));
   }
@@ -176,16 +184,19 @@ Value Content(std::string_view media_type, Value schema) {
 }
 
 Value ProblemResponse(std::string_view description) {
-  return Object{{"description", description}, {"content", Content("application/problem+json", SchemaReference("Problem"))}};
+  return Object{{"description", description},
+                {"content", Content("application/problem+json", SchemaReference("Problem"))}};
 }
 
-Value PredictOperation(const Snapshot& snapshot, std::string_view operation_id, std::string_view summary) {
+Value PredictOperation(const Snapshot& snapshot, std::string_view operation_id,
+                       std::string_view summary) {
   Object responses = {
       {"200", Object{{"description", "One prediction a row."},
                      {"headers", Object{{"Penstock-Model", Reference("headers/Model")},
                                         {"Penstock-Version", Reference("headers/Version")},
                                         {"Penstock-Request-Id", Reference("headers/RequestId")}}},
-                     {"content", Content("application/json", SchemaReference(ComponentName(snapshot, "Answer")))}}}};
+                     {"content", Content("application/json",
+                                         SchemaReference(ComponentName(snapshot, "Answer")))}}}};
   for (const char* status : {"400", "404", "413", "415", "422", "500", "503"}) {
     responses.emplace_back(status, Reference(fmt::format("responses/{}", status)));
   }
@@ -193,39 +204,51 @@ Value PredictOperation(const Snapshot& snapshot, std::string_view operation_id, 
       {"operationId", operation_id},
       {"summary", summary},
       {"parameters", Array{Reference("parameters/RequestKey")}},
-      {"requestBody",
-       Object{{"required", true},
-              {"content", Content("application/json", SchemaReference(ComponentName(snapshot, "Request")))}}},
+      {"requestBody", Object{{"required", true},
+                             {"content", Content("application/json", SchemaReference(ComponentName(
+                                                                         snapshot, "Request")))}}},
       {"responses", std::move(responses)}};
   return Object{{"post", std::move(operation)}};
 }
 
-Value GetOperation(std::string_view operation_id, std::string_view summary, std::string_view ok, bool may_be_unready) {
-  Object responses = {{"200", Object{{"description", ok}, {"content", Content("application/json", Object{{"type", "object"}})}}}};
+Value GetOperation(std::string_view operation_id, std::string_view summary, std::string_view ok,
+                   bool may_be_unready) {
+  Object responses = {
+      {"200", Object{{"description", ok},
+                     {"content", Content("application/json", Object{{"type", "object"}})}}}};
   if (may_be_unready) responses.emplace_back("503", Reference("responses/503"));
-  return Object{{"get", Object{{"operationId", operation_id}, {"summary", summary}, {"responses", std::move(responses)}}}};
+  return Object{{"get", Object{{"operationId", operation_id},
+                               {"summary", summary},
+                               {"responses", std::move(responses)}}}};
 }
 
 Object Paths(const serve::Routes& routes) {
   Object paths;
   const Result<const Snapshot*> only = routes.Only();
   if (only.ok()) {
-    paths.emplace_back("/predict", PredictOperation(**only, "predict", fmt::format("Answer with {}.", (*only)->name())));
+    paths.emplace_back(
+        "/predict",
+        PredictOperation(**only, "predict", fmt::format("Answer with {}.", (*only)->name())));
   }
   for (const auto& snapshot : routes.All()) {
     const std::string model = fmt::format("/models/{}", PathSegment(snapshot->name()));
     if (routes.IsDefault(*snapshot)) {
       paths.emplace_back(model + "/predict",
                          PredictOperation(*snapshot, ComponentName(*snapshot, "predict_default"),
-                                          fmt::format("Answer with the default version of {}.", snapshot->name())));
+                                          fmt::format("Answer with the default version of {}.",
+                                                      snapshot->name())));
     }
     paths.emplace_back(fmt::format("{}/versions/{}/predict", model, snapshot->version()),
                        PredictOperation(*snapshot, ComponentName(*snapshot, "predict"),
-                                        fmt::format("Answer with version {} of {}.", snapshot->version(), snapshot->name())));
+                                        fmt::format("Answer with version {} of {}.",
+                                                    snapshot->version(), snapshot->name())));
   }
-  paths.emplace_back("/health/live", GetOperation("live", "Whether the process runs.", "It runs.", false));
-  paths.emplace_back("/health/ready", GetOperation("ready", "Whether to send requests here.", "Send them.", true));
-  paths.emplace_back("/health", GetOperation("health", "What is served, and how it fares.", "It is ready.", true));
+  paths.emplace_back("/health/live",
+                     GetOperation("live", "Whether the process runs.", "It runs.", false));
+  paths.emplace_back("/health/ready",
+                     GetOperation("ready", "Whether to send requests here.", "Send them.", true));
+  paths.emplace_back(
+      "/health", GetOperation("health", "What is served, and how it fares.", "It is ready.", true));
   return paths;
 }
 
@@ -234,34 +257,40 @@ Value Components(const serve::Routes& routes) {
     return Object{{"description", description}, {"schema", Object{{"type", "string"}}}};
   };
   Object schemas = {
-      {"Problem", Object{{"type", "object"},
-                         {"description", "RFC 9457; pointer is a JSON pointer (RFC 6901) into the request's body."},
-                         {"properties", Object{{"type", Object{{"type", "string"}}},
-                                               {"title", Object{{"type", "string"}}},
-                                               {"status", Object{{"type", "integer"}}},
-                                               {"detail", Object{{"type", "string"}}},
-                                               {"pointer", Object{{"type", "string"}}}}},
-                         {"required", Array{"type", "title", "status", "detail"}}}}};
+      {"Problem",
+       Object{{"type", "object"},
+              {"description",
+               "RFC 9457; pointer is a JSON pointer (RFC 6901) into the request's body."},
+              {"properties", Object{{"type", Object{{"type", "string"}}},
+                                    {"title", Object{{"type", "string"}}},
+                                    {"status", Object{{"type", "integer"}}},
+                                    {"detail", Object{{"type", "string"}}},
+                                    {"pointer", Object{{"type", "string"}}}}},
+              {"required", Array{"type", "title", "status", "detail"}}}}};
   for (const auto& snapshot : routes.All()) {
     schemas.emplace_back(ComponentName(*snapshot, "Request"), RequestSchema(*snapshot));
     schemas.emplace_back(ComponentName(*snapshot, "Answer"), AnswerSchema(*snapshot));
   }
   return Object{
       {"schemas", std::move(schemas)},
-      {"headers", Object{{"Model", header("The model that answered.")},
-                         {"Version", header("Its version.")},
-                         {"RequestId", header("The id of this request; the same as id in the answer.")}}},
-      {"parameters", Object{{"RequestKey", Object{{"name", "X-Request-Id"},
-                                                  {"in", "header"},
-                                                  {"description", "The caller's own key; it comes back as it was sent."},
-                                                  {"schema", Object{{"type", "string"}, {"maxLength", 200}}}}}}},
-      {"responses", Object{{"400", ProblemResponse("The body is not JSON, or not HTTP.")},
-                           {"404", ProblemResponse("No such model or version.")},
-                           {"413", ProblemResponse("Too many bytes or rows.")},
-                           {"415", ProblemResponse("The body is not sent as application/json.")},
-                           {"422", ProblemResponse("JSON that does not fit the model.")},
-                           {"500", ProblemResponse("A fault of the server.")},
-                           {"503", ProblemResponse("Busy, starting or shutting down; come back later.")}}}};
+      {"headers",
+       Object{{"Model", header("The model that answered.")},
+              {"Version", header("Its version.")},
+              {"RequestId", header("The id of this request; the same as id in the answer.")}}},
+      {"parameters",
+       Object{{"RequestKey",
+               Object{{"name", "X-Request-Id"},
+                      {"in", "header"},
+                      {"description", "The caller's own key; it comes back as it was sent."},
+                      {"schema", Object{{"type", "string"}, {"maxLength", 200}}}}}}},
+      {"responses",
+       Object{{"400", ProblemResponse("The body is not JSON, or not HTTP.")},
+              {"404", ProblemResponse("No such model or version.")},
+              {"413", ProblemResponse("Too many bytes or rows.")},
+              {"415", ProblemResponse("The body is not sent as application/json.")},
+              {"422", ProblemResponse("JSON that does not fit the model.")},
+              {"500", ProblemResponse("A fault of the server.")},
+              {"503", ProblemResponse("Busy, starting or shutting down; come back later.")}}}};
 }
 
 }  // namespace

@@ -7,7 +7,8 @@
 
 namespace penstock::protocol {
 
-// The OpenAPI 3.1 document of a server with these routes: each version's request and answer typed from its signature.
+// The OpenAPI 3.1 document of a server with these routes: each version's request and answer typed
+// from its signature.
 std::string OpenApiDocument(const serve::Routes& routes, std::string_view server_version);
 
 }  // namespace penstock::protocol

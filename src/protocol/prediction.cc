@@ -27,7 +27,8 @@ std::string_view Trimmed(std::string_view text) {
 
 // application/json, with any parameters but a charset other than UTF-8 (RFC 8259, section 8.1).
 bool IsJson(std::string_view content_type) {
-  if (content_type == kJson) [[likely]] return true;
+  if (content_type == kJson) [[likely]]
+    return true;
   size_t semicolon = content_type.find(';');
   if (!EqualsIgnoringCase(Trimmed(content_type.substr(0, semicolon)), kJson)) return false;
   while (semicolon != std::string_view::npos) {
@@ -35,9 +36,12 @@ bool IsJson(std::string_view content_type) {
     semicolon = content_type.find(';');
     const std::string_view parameter = Trimmed(content_type.substr(0, semicolon));
     const size_t equals = parameter.find('=');
-    if (equals == std::string_view::npos || !EqualsIgnoringCase(parameter.substr(0, equals), "charset")) continue;
+    if (equals == std::string_view::npos ||
+        !EqualsIgnoringCase(parameter.substr(0, equals), "charset"))
+      continue;
     const std::string_view charset = parameter.substr(equals + 1);
-    if (!EqualsIgnoringCase(charset, "utf-8") && !EqualsIgnoringCase(charset, "\"utf-8\"")) return false;
+    if (!EqualsIgnoringCase(charset, "utf-8") && !EqualsIgnoringCase(charset, "\"utf-8\""))
+      return false;
   }
   return true;
 }
@@ -47,7 +51,8 @@ bool IsJson(std::string_view content_type) {
 void WriteProblem(http::Response& response, const Problem& problem, std::string_view allow) {
   response.Begin(problem.http_status, kProblemContentType);
   if (!allow.empty()) response.AddHeader("Allow", allow);
-  if (problem.http_status == 503 || problem.http_status == 429) response.AddHeader("Retry-After", kRetryAfterSeconds);
+  if (problem.http_status == 503 || problem.http_status == 429)
+    response.AddHeader("Retry-After", kRetryAfterSeconds);
   response.body() += ProblemBody(problem);
 }
 
@@ -60,15 +65,17 @@ std::optional<Problem> Prediction::CheckHeaders() const {
   const std::optional<std::string_view> type = request.Header("Content-Type");
   if (type && !IsJson(*type)) {
     return Problem{.http_status = 415,
-                   .detail = fmt::format("the body is sent as '{}'; send JSON in UTF-8 with the header Content-Type: "
-                                         "application/json",
-                                         type->substr(0, kRequestKeyBytesMax))};
+                   .detail = fmt::format(
+                       "the body is sent as '{}'; send JSON in UTF-8 with the header Content-Type: "
+                       "application/json",
+                       type->substr(0, kRequestKeyBytesMax))};
   }
   const std::optional<std::string_view> coding = request.Header("Content-Encoding");
   if (coding && !EqualsIgnoringCase(*coding, "identity")) {
-    return Problem{.http_status = 415,
-                   .detail = fmt::format("the body is sent with Content-Encoding '{}'; send it without one",
-                                         coding->substr(0, kRequestKeyBytesMax))};
+    return Problem{
+        .http_status = 415,
+        .detail = fmt::format("the body is sent with Content-Encoding '{}'; send it without one",
+                              coding->substr(0, kRequestKeyBytesMax))};
   }
   return std::nullopt;
 }
@@ -100,7 +107,8 @@ int Prediction::Answer(serve::Workspace& workspace) const {
 
 int Prediction::Refuse(const Problem& problem) const {
   Begin(problem.http_status, kProblemContentType);
-  if (problem.http_status == 503 || problem.http_status == 429) response.AddHeader("Retry-After", kRetryAfterSeconds);
+  if (problem.http_status == 503 || problem.http_status == 429)
+    response.AddHeader("Retry-After", kRetryAfterSeconds);
   response.body() += ProblemBody(problem);
   return problem.http_status;
 }

@@ -13,7 +13,8 @@
 
 namespace penstock::protocol {
 
-// One request to one snapshot, from its body to its answer, on whatever thread. Borrows all it is given.
+// One request to one snapshot, from its body to its answer, on whatever thread. Borrows all it is
+// given.
 struct Prediction {
   const serve::Snapshot& snapshot;
   const http::Request& request;
@@ -23,7 +24,8 @@ struct Prediction {
 
   // A problem with the request's headers: 415 for a body that is not application/json.
   std::optional<Problem> CheckHeaders() const;
-  // Runs the engine on workspace.input, writes the answer or the problem, and returns the HTTP status.
+  // Runs the engine on workspace.input, writes the answer or the problem, and returns the HTTP
+  // status.
   int Answer(serve::Workspace& workspace) const;
   // Writes a problem with the headers that name model, version and request; returns its status.
   int Refuse(const Problem& problem) const;

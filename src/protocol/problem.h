@@ -18,8 +18,8 @@ struct Problem {
   bool has_pointer = false;
 };
 
-// The HTTP status of each code; docs/reference/errors.md holds the table. kInvalidArgument is 422: the body was read,
-// and does not fit the model.
+// The HTTP status of each code; docs/reference/errors.md holds the table. kInvalidArgument is 422:
+// the body was read, and does not fit the model.
 int HttpStatus(Code code);
 
 // "Unprocessable Content" and so on (RFC 9110, section 15); "Error" for what is not listed.
@@ -27,10 +27,12 @@ std::string_view StatusTitle(int http_status);
 
 Problem ProblemFromStatus(const Status& status);
 
-// {"type":"about:blank","title":"Unprocessable Content","status":422,"detail":"...","pointer":"/features/0/age"}
+// {"type":"about:blank","title":"Unprocessable
+// Content","status":422,"detail":"...","pointer":"/features/0/age"}
 std::string ProblemBody(const Problem& problem);
 
-// One reference token of a JSON pointer: '/' and the name with '~' and '/' escaped (RFC 6901, section 3).
+// One reference token of a JSON pointer: '/' and the name with '~' and '/' escaped (RFC 6901,
+// section 3).
 void AppendPointerToken(std::string& pointer, std::string_view name);
 
 }  // namespace penstock::protocol

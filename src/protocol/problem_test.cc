@@ -22,10 +22,12 @@ TEST(Problem, EscapesPointersAsRfc6901Does) {
 }
 
 TEST(Problem, IsTheJsonOfRfc9457) {
-  const Problem problem = ProblemFromStatus(InvalidArgument("column \"a\" is\x01 bad").At("/features/0/a"));
-  EXPECT_EQ(ProblemBody(problem),
-            R"({"type":"about:blank","title":"Unprocessable Content","status":422,"detail":"column \"a\" is\u0001 bad",)"
-            R"("pointer":"/features/0/a"})");
+  const Problem problem =
+      ProblemFromStatus(InvalidArgument("column \"a\" is\x01 bad").At("/features/0/a"));
+  EXPECT_EQ(
+      ProblemBody(problem),
+      R"({"type":"about:blank","title":"Unprocessable Content","status":422,"detail":"column \"a\" is\u0001 bad",)"
+      R"("pointer":"/features/0/a"})");
   EXPECT_EQ(ProblemBody({.http_status = 404, .detail = "no"}),
             R"({"type":"about:blank","title":"Not Found","status":404,"detail":"no"})");
 }

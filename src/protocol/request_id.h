@@ -9,8 +9,9 @@
 
 namespace penstock::protocol {
 
-// The id of one request: 32 lower-case hexadecimal digits, 16 of the time (us since 1970), 8 of the replica, 2 of the
-// loop, 6 of a counter. Ids sort by time, and feedback finds the segment of the request log from the id alone.
+// The id of one request: 32 lower-case hexadecimal digits, 16 of the time (us since 1970), 8 of the
+// replica, 2 of the loop, 6 of a counter. Ids sort by time, and feedback finds the segment of the
+// request log from the id alone.
 class RequestId {
  public:
   RequestId(int64_t time_us, uint32_t replica, uint32_t loop_and_counter);

@@ -8,7 +8,7 @@ namespace {
 
 using http::ServerStats;
 
-std::function<double()> Reading(const http::Server& server, int64_t ServerStats::*field) {
+std::function<double()> Reading(const http::Server& server, int64_t ServerStats::* field) {
   return [&server, field] { return static_cast<double>(server.stats().*field); };
 }
 
@@ -17,16 +17,19 @@ void AddConnectionMetrics(observe::Metrics& metrics, const http::Server& server)
                    Reading(server, &ServerStats::connections_open));
   metrics.AddCounterReading("penstock_http_connections_accepted_total", "Connections accepted.", {},
                             Reading(server, &ServerStats::connections_accepted));
-  metrics.AddCounterReading("penstock_http_connections_refused_total", "Connections told 503: too many were open.", {},
+  metrics.AddCounterReading("penstock_http_connections_refused_total",
+                            "Connections told 503: too many were open.", {},
                             Reading(server, &ServerStats::connections_refused));
-  metrics.AddCounterReading("penstock_http_requests_refused_total",
-                            "Requests that were not HTTP or beyond a limit, answered before they were routed.", {},
-                            Reading(server, &ServerStats::requests_refused));
+  metrics.AddCounterReading(
+      "penstock_http_requests_refused_total",
+      "Requests that were not HTTP or beyond a limit, answered before they were routed.", {},
+      Reading(server, &ServerStats::requests_refused));
   metrics.AddCounterReading("penstock_http_responses_cancelled_total",
                             "Answers whose connection was gone before they were.", {},
                             Reading(server, &ServerStats::responses_cancelled));
   constexpr std::string_view kTimeouts = "penstock_http_timeouts_total";
-  constexpr std::string_view kTimeoutsHelp = "Connections closed because a time ran out, by what was waited for.";
+  constexpr std::string_view kTimeoutsHelp =
+      "Connections closed because a time ran out, by what was waited for.";
   metrics.AddCounterReading(kTimeouts, kTimeoutsHelp, {{"waiting_for", "request"}},
                             Reading(server, &ServerStats::timeouts_receive));
   metrics.AddCounterReading(kTimeouts, kTimeoutsHelp, {{"waiting_for", "next_request"}},
@@ -35,24 +38,27 @@ void AddConnectionMetrics(observe::Metrics& metrics, const http::Server& server)
                             Reading(server, &ServerStats::timeouts_send));
   metrics.AddCounterReading("penstock_http_received_bytes_total", "Bytes received.", {},
                             Reading(server, &ServerStats::bytes_received));
-  metrics.AddCounterReading("penstock_http_sent_bytes_total", "Bytes sent.", {}, Reading(server, &ServerStats::bytes_sent));
+  metrics.AddCounterReading("penstock_http_sent_bytes_total", "Bytes sent.", {},
+                            Reading(server, &ServerStats::bytes_sent));
 }
 
 }  // namespace
 
 void AddServerMetrics(observe::Metrics& metrics, const ObservedParts& parts) {
-  metrics.AddGauge("penstock_build_info", "Always 1; the label says which build.", {{"version", kVersion}},
-                   [] { return 1.0; });
+  metrics.AddGauge("penstock_build_info", "Always 1; the label says which build.",
+                   {{"version", kVersion}}, [] { return 1.0; });
   metrics.AddGauge("penstock_ready", "1 when requests should be sent here, else 0.", {},
                    [&health = parts.health] { return health.is_ready() ? 1.0 : 0.0; });
   metrics.AddGauge("penstock_route_epoch", "How many times the routes have changed.", {},
                    [&board = parts.board] { return static_cast<double>(board.epoch()); });
-  metrics.AddGauge("penstock_route_source_ok", "1 when the source of the routes works, else 0.", {},
-                   [&health = parts.health] { return health.route_source().state.ok() ? 1.0 : 0.0; });
+  metrics.AddGauge(
+      "penstock_route_source_ok", "1 when the source of the routes works, else 0.", {},
+      [&health = parts.health] { return health.route_source().state.ok() ? 1.0 : 0.0; });
   metrics.AddGauge("penstock_queue_requests", "Requests that wait for a thread.", {},
                    [&executor = parts.executor] { return static_cast<double>(executor.queued()); });
-  metrics.AddGauge("penstock_requests_in_flight", "Requests that wait for a thread or have one.", {},
-                   [&executor = parts.executor] { return static_cast<double>(executor.in_flight()); });
+  metrics.AddGauge(
+      "penstock_requests_in_flight", "Requests that wait for a thread or have one.", {},
+      [&executor = parts.executor] { return static_cast<double>(executor.in_flight()); });
   AddConnectionMetrics(metrics, parts.server);
 }
 

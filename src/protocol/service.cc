@@ -28,7 +28,8 @@ double SecondsSince(const Clock& clock, int64_t start_ns) {
 
 Problem UnknownPath(std::string_view path) {
   return {.http_status = 404,
-          .detail = fmt::format("nothing is served at '{}'; POST /predict answers, and GET /openapi.json lists every path",
+          .detail = fmt::format("nothing is served at '{}'; POST /predict answers, and GET "
+                                "/openapi.json lists every path",
                                 path.substr(0, kShownBytesMax))};
 }
 
@@ -36,19 +37,21 @@ Problem UnknownPath(std::string_view path) {
 std::optional<int64_t> ParseVersion(std::string_view text) {
   int64_t version = 0;
   const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), version);
-  const bool is_number = error == std::errc() && stop == text.data() + text.size() && version > 0 && text[0] != '0';
+  const bool is_number =
+      error == std::errc() && stop == text.data() + text.size() && version > 0 && text[0] != '0';
   return is_number ? std::optional(version) : std::nullopt;
 }
 
 // The answer to a request that waited for a thread of the executor.
-void Finish(http::Deferred& deferred, const serve::Snapshot& snapshot, const RequestId& id, int shard,
-            const ServiceOptions& options, const ServiceParts& parts, int64_t start_ns) {
+void Finish(http::Deferred& deferred, const serve::Snapshot& snapshot, const RequestId& id,
+            int shard, const ServiceOptions& options, const ServiceParts& parts, int64_t start_ns) {
   const Prediction prediction{snapshot, deferred.request(), deferred.response(), id, parts.logger};
   Result<std::unique_ptr<serve::Workspace>> workspace = snapshot.TakeWorkspace();
   int http_status = 0;
   if (deferred.cancelled()) {
     http_status = prediction.Refuse(
-        {.http_status = 499, .detail = "the client closed its side of the connection before its turn came"});
+        {.http_status = 499,
+         .detail = "the client closed its side of the connection before its turn came"});
   } else if (!workspace.ok()) {
     http_status = prediction.Refuse(ProblemFromStatus(workspace.status()));
   } else {
@@ -65,7 +68,10 @@ void Finish(http::Deferred& deferred, const serve::Snapshot& snapshot, const Req
 }  // namespace
 
 Service::Service(int loop, const ServiceOptions& options, const ServiceParts& parts)
-    : options_(options), parts_(parts), slot_{.loop = loop}, ids_(parts.clock, options.replica, loop) {}
+    : options_(options),
+      parts_(parts),
+      slot_{.loop = loop},
+      ids_(parts.clock, options.replica, loop) {}
 
 void Service::Handle(http::Exchange& exchange) {
   const std::string_view path = exchange.request().path;
@@ -81,32 +87,38 @@ void Service::HandleModels(http::Exchange& exchange, std::string_view path) {
   if (!slot_.view) return AnswerReady(exchange);
   std::string_view rest = path.substr(kModelsPrefix.size());
   const size_t name_end = rest.find('/');
-  if (name_end == std::string_view::npos || !rest.ends_with(kPredictSuffix)) return Refuse(exchange, UnknownPath(path));
+  if (name_end == std::string_view::npos || !rest.ends_with(kPredictSuffix))
+    return Refuse(exchange, UnknownPath(path));
   std::string name;
   if (!http::PercentDecode(rest.substr(0, name_end), name)) {
-    return Refuse(exchange, {.http_status = 400,
-                             .detail = "the model's name in the path is not percent-encoded as RFC 3986 has it"});
+    return Refuse(
+        exchange,
+        {.http_status = 400,
+         .detail = "the model's name in the path is not percent-encoded as RFC 3986 has it"});
   }
   rest.remove_prefix(name_end);
   const serve::Routes& routes = slot_.view->routes();
   if (rest == kPredictSuffix) return Predict(exchange, routes.Find(name));
-  if (!rest.starts_with(kVersionsInfix) || rest.size() < kVersionsInfix.size() + kPredictSuffix.size()) {
+  if (!rest.starts_with(kVersionsInfix) ||
+      rest.size() < kVersionsInfix.size() + kPredictSuffix.size()) {
     return Refuse(exchange, UnknownPath(path));
   }
-  const std::string_view text =
-      rest.substr(kVersionsInfix.size(), rest.size() - kVersionsInfix.size() - kPredictSuffix.size());
+  const std::string_view text = rest.substr(
+      kVersionsInfix.size(), rest.size() - kVersionsInfix.size() - kPredictSuffix.size());
   const std::optional<int64_t> version = ParseVersion(text);
   if (!version) {
-    return Predict(exchange, NotFound(fmt::format("version '{}' of model '{}' is not a version; a whole number from 1 "
-                                                  "on was expected",
-                                                  text.substr(0, kShownBytesMax), name)));
+    return Predict(
+        exchange,
+        NotFound(fmt::format("version '{}' of model '{}' is not a version; a whole number from 1 "
+                             "on was expected",
+                             text.substr(0, kShownBytesMax), name)));
   }
   Predict(exchange, routes.Find(name, *version));
 }
 
 void Service::HandleRest(http::Exchange& exchange, std::string_view path) {
-  const bool is_known = path == "/" || path == "/health" || path == "/health/live" || path == "/health/ready" ||
-                        path == "/openapi.json";
+  const bool is_known = path == "/" || path == "/health" || path == "/health/live" ||
+                        path == "/health/ready" || path == "/openapi.json";
   const std::string_view method = exchange.request().method;
   if (path == "*" || (is_known && method == "OPTIONS")) {
     exchange.response().Begin(204, "");
@@ -117,19 +129,23 @@ void Service::HandleRest(http::Exchange& exchange, std::string_view path) {
   if (!is_known) return Refuse(exchange, UnknownPath(path));
   if (method != "GET" && method != "HEAD") {
     return Refuse(exchange,
-                  {.http_status = 405, .detail = fmt::format("{} is not for '{}'; GET was expected", method, path)},
+                  {.http_status = 405,
+                   .detail = fmt::format("{} is not for '{}'; GET was expected", method, path)},
                   kGetAllow);
   }
   if (path == "/health/live") return AnswerGet(exchange, 200, R"({"status":"live"})");
   if (path == "/health/ready") return AnswerReady(exchange);
   if (path == "/health") {
-    return AnswerGet(exchange, parts_.health.is_ready() ? 200 : 503, HealthReport(parts_.health, parts_.board, false));
+    return AnswerGet(exchange, parts_.health.is_ready() ? 200 : 503,
+                     HealthReport(parts_.health, parts_.board, false));
   }
   if (!slot_.view) return AnswerReady(exchange);
   if (path == "/openapi.json") return AnswerGet(exchange, 200, OpenApi());
-  AnswerGet(exchange, 200,
-            fmt::format(R"({{"server":"penstock-server {}","predict":"/predict","openapi":"/openapi.json","health":"/health"}})",
-                        kVersion));
+  AnswerGet(
+      exchange, 200,
+      fmt::format(
+          R"({{"server":"penstock-server {}","predict":"/predict","openapi":"/openapi.json","health":"/health"}})",
+          kVersion));
 }
 
 void Service::Predict(http::Exchange& exchange, const Result<const serve::Snapshot*>& found) {
@@ -144,7 +160,8 @@ void Service::Predict(http::Exchange& exchange, const Result<const serve::Snapsh
     return Refuse(exchange,
                   {.http_status = 405,
                    .detail = fmt::format("{} is not for '{}'; POST with a JSON body was expected",
-                                         request.method.substr(0, kShownBytesMax), request.path.substr(0, kShownBytesMax))},
+                                         request.method.substr(0, kShownBytesMax),
+                                         request.path.substr(0, kShownBytesMax))},
                   kPostAllow);
   }
   if (!found.ok()) return Refuse(exchange, ProblemFromStatus(found.status()));
@@ -166,15 +183,18 @@ void Service::Predict(http::Exchange& exchange, const Result<const serve::Snapsh
     http_status = prediction.Refuse(*problem);
   } else {
     const int64_t rows = workspace.input.rows();
-    // The thread that answers decodes once more: a tenth of what it then computes, and the loop keeps its buffers.
-    if (rows > 1 && snapshot.PredictedNs(rows) > options_.inline_ns_max) return Defer(exchange, snapshot, id, start_ns);
+    // The thread that answers decodes once more: a tenth of what it then computes, and the loop
+    // keeps its buffers.
+    if (rows > 1 && snapshot.PredictedNs(rows) > options_.inline_ns_max)
+      return Defer(exchange, snapshot, id, start_ns);
     http_status = prediction.Answer(workspace);
     if (http_status == 200) snapshot.metrics().CountRows(slot_.loop, rows);
   }
   snapshot.metrics().CountRequest(slot_.loop, http_status, SecondsSince(parts_.clock, start_ns));
 }
 
-void Service::Defer(http::Exchange& exchange, const serve::Snapshot& snapshot, const RequestId& id, int64_t start_ns) {
+void Service::Defer(http::Exchange& exchange, const serve::Snapshot& snapshot, const RequestId& id,
+                    int64_t start_ns) {
   const auto deferred = std::make_shared<http::Deferred>(exchange.Defer());
   std::shared_ptr<const serve::Snapshot> held = slot_.view->Share(snapshot);
   const bool is_queued = parts_.executor.Submit(
@@ -182,11 +202,13 @@ void Service::Defer(http::Exchange& exchange, const serve::Snapshot& snapshot, c
         Finish(*deferred, *held, id, parts.loops + thread, options, parts, start_ns);
       });
   if (is_queued) return;
-  const Prediction prediction{snapshot, deferred->request(), deferred->response(), id, parts_.logger};
-  const int http_status = prediction.Refuse(
-      {.http_status = 503,
-       .detail = fmt::format("{} requests are waiting already, which is all that may; send this one again in a second",
-                             parts_.executor.options().queue_requests_max)});
+  const Prediction prediction{snapshot, deferred->request(), deferred->response(), id,
+                              parts_.logger};
+  const int http_status =
+      prediction.Refuse({.http_status = 503,
+                         .detail = fmt::format("{} requests are waiting already, which is all that "
+                                               "may; send this one again in a second",
+                                               parts_.executor.options().queue_requests_max)});
   deferred->Complete();
   snapshot.metrics().CountRequest(slot_.loop, http_status, SecondsSince(parts_.clock, start_ns));
 }

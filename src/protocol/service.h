@@ -40,7 +40,8 @@ struct ServiceParts {
   const observe::Logger& logger;
 };
 
-// The public port, for one loop: predictions, health, the OpenAPI document. docs/reference/http.md is the contract.
+// The public port, for one loop: predictions, health, the OpenAPI document. docs/reference/http.md
+// is the contract.
 class Service final : public http::Handler {
  public:
   Service(int loop, const ServiceOptions& options, const ServiceParts& parts);
@@ -54,7 +55,8 @@ class Service final : public http::Handler {
   void HandleModels(http::Exchange& exchange, std::string_view path);
   void HandleRest(http::Exchange& exchange, std::string_view path);
   void Predict(http::Exchange& exchange, const Result<const serve::Snapshot*>& found);
-  void Defer(http::Exchange& exchange, const serve::Snapshot& snapshot, const RequestId& id, int64_t start_ns);
+  void Defer(http::Exchange& exchange, const serve::Snapshot& snapshot, const RequestId& id,
+             int64_t start_ns);
   void Refuse(http::Exchange& exchange, const Problem& problem, std::string_view allow = {});
   void AnswerGet(http::Exchange& exchange, int http_status, std::string_view body);
   void AnswerReady(http::Exchange& exchange);

@@ -13,7 +13,8 @@
 
 namespace penstock::serve {
 
-// Below this predicted cost a request is answered on its loop: a hand-over to another thread costs more than it saves.
+// Below this predicted cost a request is answered on its loop: a hand-over to another thread costs
+// more than it saves.
 inline constexpr double kInlineNsMax = 100'000;
 // Bodies up to this size are decoded on the loop (about 50 us of parsing).
 inline constexpr size_t kInlineBodyBytesMax = 64 * 1024;
@@ -24,13 +25,15 @@ struct ExecutorOptions {
   int64_t queue_requests_max = kQueueRequestsMax;
 };
 
-// Threads for requests that would hold up a loop. Thread-safe. Destruction runs what is queued, then joins.
+// Threads for requests that would hold up a loop. Thread-safe. Destruction runs what is queued,
+// then joins.
 class Executor {
  public:
   explicit Executor(const ExecutorOptions& options);
   ~Executor();
 
-  // A job gets the number of the thread that runs it, 0 to threads - 1: its shard of metric cells. It must not throw.
+  // A job gets the number of the thread that runs it, 0 to threads - 1: its shard of metric cells.
+  // It must not throw.
   using Job = std::move_only_function<void(int thread)>;
 
   // Queues a job; false when queue_requests_max are waiting.

@@ -11,14 +11,14 @@
 
 namespace penstock::serve {
 
-// An engine for tests: answers each row with the sum of its numbers (a string counts its bytes), or as a classifier
-// with the class of that sum. Says what it costs, and fails when told to.
+// An engine for tests: answers each row with the sum of its numbers (a string counts its bytes), or
+// as a classifier with the class of that sum. Says what it costs, and fails when told to.
 class FakeModel final : public engine::Model {
  public:
   struct Behaviour {
     engine::Cost cost{.call_ns = 1, .row_ns = 1};
-    Status failure;             // of each Predict
-    int instances_max = 1000;   // NewInstance fails after so many
+    Status failure;              // of each Predict
+    int instances_max = 1000;    // NewInstance fails after so many
     std::vector<double> values;  // answered for row 0, 1, ... instead of sums
   };
 
@@ -36,7 +36,8 @@ class FakeModel final : public engine::Model {
   }
 
   Result<std::unique_ptr<engine::Instance>> NewInstance() const override {
-    if (instances_.fetch_add(1) >= behaviour_.instances_max) return ResourceExhausted("no memory for one more instance");
+    if (instances_.fetch_add(1) >= behaviour_.instances_max)
+      return ResourceExhausted("no memory for one more instance");
     return std::unique_ptr<engine::Instance>(std::make_unique<Adder>(signature_, behaviour_));
   }
   const package::Signature& signature() const override { return signature_; }
@@ -44,11 +45,13 @@ class FakeModel final : public engine::Model {
   engine::Cost cost() const override { return behaviour_.cost; }
 
   // A signature of columns with these names and types.
-  static package::Signature SignatureOf(const std::vector<std::pair<std::string, package::Type>>& columns) {
+  static package::Signature SignatureOf(
+      const std::vector<std::pair<std::string, package::Type>>& columns) {
     package::Signature signature;
     signature.task = package::Task::kRegression;
     signature.has_column_names = true;
-    for (const auto& [name, type] : columns) signature.inputs.push_back({.name = name, .type = type});
+    for (const auto& [name, type] : columns)
+      signature.inputs.push_back({.name = name, .type = type});
     return signature;
   }
 
@@ -71,8 +74,9 @@ class FakeModel final : public engine::Model {
       for (const package::Tensor& tensor : input.tensors()) {
         for (int64_t i = row * tensor.width; i < (row + 1) * tensor.width; ++i) {
           const auto at = static_cast<size_t>(i);
-          sum += tensor.type == package::Type::kString ? static_cast<double>(tensor.strings[at].size())
-                                                       : tensor.float64[at];
+          sum += tensor.type == package::Type::kString
+                     ? static_cast<double>(tensor.strings[at].size())
+                     : tensor.float64[at];
         }
       }
       const auto at = static_cast<size_t>(row);
@@ -83,7 +87,8 @@ class FakeModel final : public engine::Model {
         return;
       }
       output.class_index.push_back(static_cast<int64_t>(sum) % static_cast<int64_t>(classes));
-      for (size_t i = 0; i < classes; ++i) output.probabilities.push_back(i == 0 ? 0.25 : 0.75 / (classes - 1.0));
+      for (size_t i = 0; i < classes; ++i)
+        output.probabilities.push_back(i == 0 ? 0.25 : 0.75 / (classes - 1.0));
     }
 
     const package::Signature& signature_;

@@ -20,7 +20,8 @@ class Health {
   // One sentence: why it is not ready; empty when it is.
   std::string Reason() const;
 
-  // What the route source says of itself: kind ("pinned"), where from, and its last error (OK when there is none).
+  // What the route source says of itself: kind ("pinned"), where from, and its last error (OK when
+  // there is none).
   void SetRouteSource(std::string kind, std::string location, Status state);
   struct RouteSource {
     std::string kind;

@@ -24,13 +24,16 @@ ModelMetrics::ModelMetrics(observe::Metrics& metrics, std::string_view model, in
   for (size_t i = 0; i < kCountedStatuses.size(); ++i) {
     observe::Labels with_code = labels;
     with_code.push_back({"code", fmt::format("{}", kCountedStatuses[i])});
-    requests_[i] = &metrics.AddCounter("penstock_requests_total", "Requests answered, by model, version and HTTP status.",
+    requests_[i] = &metrics.AddCounter("penstock_requests_total",
+                                       "Requests answered, by model, version and HTTP status.",
                                        std::move(with_code));
   }
-  rows_ = &metrics.AddCounter("penstock_rows_total", "Rows answered, by model and version.", labels);
-  duration_ = &metrics.AddHistogram("penstock_request_duration_seconds",
-                                    "Time from a request's last byte to its answer, by model and version.", labels,
-                                    observe::LatencyBoundsSeconds());
+  rows_ =
+      &metrics.AddCounter("penstock_rows_total", "Rows answered, by model and version.", labels);
+  duration_ =
+      &metrics.AddHistogram("penstock_request_duration_seconds",
+                            "Time from a request's last byte to its answer, by model and version.",
+                            labels, observe::LatencyBoundsSeconds());
 }
 
 void ModelMetrics::CountRequest(int shard, int http_status, double seconds) const {
@@ -38,6 +41,8 @@ void ModelMetrics::CountRequest(int shard, int http_status, double seconds) cons
   duration_->Observe(shard, seconds);
 }
 
-void ModelMetrics::CountRefusal(int shard, int http_status) const { requests_[StatusIndex(http_status)]->Add(shard); }
+void ModelMetrics::CountRefusal(int shard, int http_status) const {
+  requests_[StatusIndex(http_status)]->Add(shard);
+}
 
 }  // namespace penstock::serve

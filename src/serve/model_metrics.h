@@ -9,12 +9,14 @@
 
 namespace penstock::serve {
 
-// The HTTP statuses that are counted each by itself; the rest count as the first of their class that is listed.
+// The HTTP statuses that are counted each by itself; the rest count as the first of their class
+// that is listed.
 inline constexpr std::array<int, 12> kCountedStatuses = {200, 400, 404, 405, 409, 413,
                                                          415, 422, 499, 500, 501, 503};
 
-// The series of one model version, or (with an empty name) of requests that reached none: a name that a client made up
-// never becomes a label. Cheap to copy; the cells belong to Metrics. A shard is a loop's number.
+// The series of one model version, or (with an empty name) of requests that reached none: a name
+// that a client made up never becomes a label. Cheap to copy; the cells belong to Metrics. A shard
+// is a loop's number.
 class ModelMetrics {
  public:
   // version 0 with an empty name: requests without a model.

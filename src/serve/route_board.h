@@ -12,11 +12,12 @@
 
 namespace penstock::serve {
 
-// One loop's own copy of the routes, with a workspace for each snapshot: answering takes no lock. Read and used by that
-// loop's thread alone.
+// One loop's own copy of the routes, with a workspace for each snapshot: answering takes no lock.
+// Read and used by that loop's thread alone.
 class LoopView {
  public:
-  // Takes a workspace for every snapshot. Called off the loop, so that loading never delays a request.
+  // Takes a workspace for every snapshot. Called off the loop, so that loading never delays a
+  // request.
   static Result<std::unique_ptr<LoopView>> Make(std::shared_ptr<const Routes> routes);
   // Gives the workspaces back.
   ~LoopView();
@@ -24,8 +25,11 @@ class LoopView {
   LoopView& operator=(const LoopView&) = delete;
 
   const Routes& routes() const { return *routes_; }
-  // The snapshot, to hold while a request of it is in flight beyond the loop. It must be one of routes().
-  std::shared_ptr<const Snapshot> Share(const Snapshot& snapshot) const { return EntryOf(snapshot).snapshot; }
+  // The snapshot, to hold while a request of it is in flight beyond the loop. It must be one of
+  // routes().
+  std::shared_ptr<const Snapshot> Share(const Snapshot& snapshot) const {
+    return EntryOf(snapshot).snapshot;
+  }
   Workspace& WorkspaceOf(const Snapshot& snapshot) const { return *EntryOf(snapshot).workspace; }
 
  private:
@@ -40,7 +44,8 @@ class LoopView {
   std::vector<Entry> entries_;  // few: searched from the front
 };
 
-// Where a loop keeps its view. Belongs to the loop's thread, which the board reaches through the loops.
+// Where a loop keeps its view. Belongs to the loop's thread, which the board reaches through the
+// loops.
 struct LoopSlot {
   int loop = 0;                    // 0 to the number of loops - 1
   std::unique_ptr<LoopView> view;  // null until the first Publish
@@ -58,9 +63,10 @@ class RouteBoard {
   // How the loops are reached: called once, before the first Publish.
   void Attach(RunOnEveryLoop run) { run_ = std::move(run); }
 
-  // Prepares a view for each loop, gives it to the loop on the loop's thread, and returns when the last has taken it:
-  // from then on no answer comes from the routes before, so no client sees new then old. What the loops gave back is
-  // freed here, off the loops. An error in preparing changes nothing. Two calls run one after the other.
+  // Prepares a view for each loop, gives it to the loop on the loop's thread, and returns when the
+  // last has taken it: from then on no answer comes from the routes before, so no client sees new
+  // then old. What the loops gave back is freed here, off the loops. An error in preparing changes
+  // nothing. Two calls run one after the other.
   Status Publish(std::shared_ptr<const Routes> routes);
 
   // What was published last; null before.

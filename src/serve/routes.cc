@@ -15,7 +15,8 @@ Status Routes::Add(std::shared_ptr<const Snapshot> snapshot) {
   if (model.versions.empty()) model.default_version = version;
   const std::string name = snapshot->name();
   if (!model.versions.emplace(version, std::move(snapshot)).second) {
-    return AlreadyExists(fmt::format("version {} of model '{}' is routed already; give it another number", version, name));
+    return AlreadyExists(fmt::format(
+        "version {} of model '{}' is routed already; give it another number", version, name));
   }
   return {};
 }
@@ -27,10 +28,12 @@ Status Routes::SetDefault(std::string_view name, int64_t version) {
 }
 
 Result<const Snapshot*> Routes::Only() const {
-  if (models_.empty()) return NotFound("no model is loaded yet; ask /health/ready when to come back");
+  if (models_.empty())
+    return NotFound("no model is loaded yet; ask /health/ready when to come back");
   if (models_.size() > 1) {
-    return FailedPrecondition(fmt::format("{} models are served here ({}); name one: POST /models/{{name}}/predict",
-                                          models_.size(), QuotedList(Names())));
+    return FailedPrecondition(
+        fmt::format("{} models are served here ({}); name one: POST /models/{{name}}/predict",
+                    models_.size(), QuotedList(Names())));
   }
   const Model& model = models_.begin()->second;
   return model.versions.at(model.default_version).get();
@@ -46,9 +49,11 @@ Result<const Snapshot*> Routes::Find(std::string_view name, int64_t version) con
   const auto found = model->versions.find(version);
   if (found != model->versions.end()) return found->second.get();
   std::vector<std::string> versions;
-  for (const auto& [number, snapshot] : model->versions) versions.push_back(fmt::format("{}", number));
+  for (const auto& [number, snapshot] : model->versions)
+    versions.push_back(fmt::format("{}", number));
   return NotFound(fmt::format("version {} of model '{}' is not served here; {} {}", version, name,
-                              versions.size() == 1 ? "there is" : "there are", QuotedList(versions)));
+                              versions.size() == 1 ? "there is" : "there are",
+                              QuotedList(versions)));
 }
 
 std::vector<std::shared_ptr<const Snapshot>> Routes::All() const {
@@ -68,9 +73,11 @@ Result<const Routes::Model*> Routes::FindModel(std::string_view name) const {
   const auto found = models_.find(name);
   if (found != models_.end()) return &found->second;
   const std::vector<std::string> names = Names();
-  if (names.empty()) return NotFound(fmt::format("model '{}' is not served here; no model is loaded yet", name));
+  if (names.empty())
+    return NotFound(fmt::format("model '{}' is not served here; no model is loaded yet", name));
   return NotFound(fmt::format("model '{}' is not served here; {} {}.{}", name,
-                              names.size() == 1 ? "there is" : "there are", QuotedList(names), DidYouMean(name, names)));
+                              names.size() == 1 ? "there is" : "there are", QuotedList(names),
+                              DidYouMean(name, names)));
 }
 
 std::vector<std::string> Routes::Names() const {

@@ -12,16 +12,18 @@
 
 namespace penstock::serve {
 
-// Which snapshot answers for which name and version. Built once, then immutable and shared between threads.
+// Which snapshot answers for which name and version. Built once, then immutable and shared between
+// threads.
 class Routes {
  public:
-  // Adds a version; the first version of a name becomes its default. kAlreadyExists when name and version are taken.
+  // Adds a version; the first version of a name becomes its default. kAlreadyExists when name and
+  // version are taken.
   Status Add(std::shared_ptr<const Snapshot> snapshot);
   // The version that /models/{name}/predict means. kNotFound when it was not added.
   Status SetDefault(std::string_view name, int64_t version);
 
-  // The snapshot of the only name there is. kNotFound when nothing is loaded; kFailedPrecondition, naming what to call
-  // instead, when there are several names.
+  // The snapshot of the only name there is. kNotFound when nothing is loaded; kFailedPrecondition,
+  // naming what to call instead, when there are several names.
   Result<const Snapshot*> Only() const;
   // The default version of a name; kNotFound names what is loaded.
   Result<const Snapshot*> Find(std::string_view name) const;

@@ -24,9 +24,12 @@ using testing::HasSubstr;
 
 class ServeTest : public testing::Test {
  protected:
-  std::shared_ptr<const Snapshot> Load(std::string name, int64_t version, FakeModel::Behaviour behaviour = {}) {
-    auto model = std::make_unique<FakeModel>(FakeModel::SignatureOf({{"a", Type::kFloat64}}), std::move(behaviour));
-    return *Snapshot::Make(std::move(model), {std::move(name), version}, {}, Clock::System(), metrics_);
+  std::shared_ptr<const Snapshot> Load(std::string name, int64_t version,
+                                       FakeModel::Behaviour behaviour = {}) {
+    auto model = std::make_unique<FakeModel>(FakeModel::SignatureOf({{"a", Type::kFloat64}}),
+                                             std::move(behaviour));
+    return *Snapshot::Make(std::move(model), {std::move(name), version}, {}, Clock::System(),
+                           metrics_);
   }
 
   observe::Metrics metrics_{4};
@@ -52,7 +55,8 @@ TEST_F(ServeTest, RoutesFindByNameAndVersionAndSayWhatThereIs) {
 
   ASSERT_TRUE(routes.Add(Load("digits", 1)).ok());
   EXPECT_EQ(routes.Only().status().code(), Code::kFailedPrecondition);
-  EXPECT_THAT(routes.Only().status().message(), HasSubstr("2 models are served here ('churn' and 'digits'); name one"));
+  EXPECT_THAT(routes.Only().status().message(),
+              HasSubstr("2 models are served here ('churn' and 'digits'); name one"));
   EXPECT_EQ(routes.All().size(), 3u);
 }
 
@@ -87,13 +91,16 @@ TEST_F(ServeTest, AModelWithoutAnInstanceIsNotLoaded) {
   EXPECT_EQ(snapshot.status().message(), "no memory for one more instance");
 }
 
-// Loops as a server has them: threads that run what is posted, and between that answer requests from their view.
+// Loops as a server has them: threads that run what is posted, and between that answer requests
+// from their view.
 class Loops {
  public:
   explicit Loops(int count) {
     for (int i = 0; i < count; ++i) loops_.push_back(std::make_unique<Loop>());
     for (int i = 0; i < count; ++i) loops_[static_cast<size_t>(i)]->slot.loop = i;
-    for (auto& loop : loops_) loop->thread = std::jthread([&loop = *loop](const std::stop_token& stop) { Run(loop, stop); });
+    for (auto& loop : loops_)
+      loop->thread =
+          std::jthread([&loop = *loop](const std::stop_token& stop) { Run(loop, stop); });
   }
   ~Loops() {
     for (auto& loop : loops_) loop->thread.request_stop();
@@ -172,14 +179,16 @@ TEST_F(ServeTest, PublishReturnsWhenEveryLoopHasTheNewRoutes) {
     ASSERT_TRUE(board.Publish(std::move(routes)).ok());
     std::atomic<int> with_new = 0;
     loops.RunOnEveryLoop([&](LoopSlot& slot) {
-      with_new += (*slot.view->routes().Only())->version() == version && slot.epoch == static_cast<uint64_t>(version);
+      with_new += (*slot.view->routes().Only())->version() == version &&
+                  slot.epoch == static_cast<uint64_t>(version);
     });
     EXPECT_EQ(with_new.load(), kLoops);
   }
   EXPECT_EQ(board.epoch(), static_cast<uint64_t>(kVersions));
   EXPECT_EQ((*board.current()->Only())->version(), kVersions);
   EXPECT_EQ(loops.StepsBack(), 0);
-  EXPECT_TRUE(first.expired()) << "an old snapshot must be freed when the last loop has given it back";
+  EXPECT_TRUE(first.expired())
+      << "an old snapshot must be freed when the last loop has given it back";
 }
 
 TEST_F(ServeTest, PublishChangesNothingWhenALoopCannotBePrepared) {
@@ -235,13 +244,19 @@ TEST_F(ServeTest, MetricsCountByStatusAndNeverByAnUnknownName) {
   snapshot->metrics().CountRows(0, 5);
   ModelMetrics(metrics_, "", 0).CountRefusal(0, 404);
   const std::string text = metrics_.Text();
-  EXPECT_THAT(text, HasSubstr("penstock_requests_total{model=\"churn\",version=\"3\",code=\"200\"} 1\n"));
-  EXPECT_THAT(text, HasSubstr("penstock_requests_total{model=\"churn\",version=\"3\",code=\"422\"} 1\n"));
-  EXPECT_THAT(text, HasSubstr("penstock_requests_total{model=\"churn\",version=\"3\",code=\"400\"} 1\n"));
+  EXPECT_THAT(text,
+              HasSubstr("penstock_requests_total{model=\"churn\",version=\"3\",code=\"200\"} 1\n"));
+  EXPECT_THAT(text,
+              HasSubstr("penstock_requests_total{model=\"churn\",version=\"3\",code=\"422\"} 1\n"));
+  EXPECT_THAT(text,
+              HasSubstr("penstock_requests_total{model=\"churn\",version=\"3\",code=\"400\"} 1\n"));
   EXPECT_THAT(text, HasSubstr("penstock_requests_total{model=\"\",version=\"\",code=\"404\"} 1\n"));
   EXPECT_THAT(text, HasSubstr("penstock_rows_total{model=\"churn\",version=\"3\"} 5\n"));
-  EXPECT_THAT(text, HasSubstr("penstock_request_duration_seconds_bucket{model=\"churn\",version=\"3\",le=\"1e-05\"} 2\n"));
-  EXPECT_THAT(text, HasSubstr("penstock_request_duration_seconds_count{model=\"churn\",version=\"3\"} 3\n"));
+  EXPECT_THAT(text, HasSubstr("penstock_request_duration_seconds_bucket{model=\"churn\",version="
+                              "\"3\",le=\"1e-05\"} 2\n"));
+  EXPECT_THAT(
+      text,
+      HasSubstr("penstock_request_duration_seconds_count{model=\"churn\",version=\"3\"} 3\n"));
 }
 
 TEST(Health, IsReadyFromTheFirstRoutesUntilDraining) {

@@ -21,7 +21,8 @@ std::string Quoted(std::string_view text) {
   return quoted;
 }
 
-// Header values are visible ASCII (RFC 9110, section 5.5): everything else in a name is percent-encoded.
+// Header values are visible ASCII (RFC 9110, section 5.5): everything else in a name is
+// percent-encoded.
 std::string HeaderValue(std::string_view text) {
   std::string value;
   for (char c : text) {
@@ -43,10 +44,12 @@ void CopyScalars(const json::Value& from, json::Value& to) {
   }
 }
 
-// The figures of parity.json, and of its candidate that is served. Rows stay out: /health is asked every few seconds.
+// The figures of parity.json, and of its candidate that is served. Rows stay out: /health is asked
+// every few seconds.
 Result<json::Value> ParitySummary(const package::Package& package, std::string_view engine_file) {
-  const bool has_parity = std::ranges::any_of(package.manifest().files,
-                                              [](const package::FileEntry& file) { return file.path == kParityFile; });
+  const bool has_parity =
+      std::ranges::any_of(package.manifest().files,
+                          [](const package::FileEntry& file) { return file.path == kParityFile; });
   if (!has_parity) return json::Value();
   const json::Value report = PENSTOCK_TRY(json::Parse(PENSTOCK_TRY(package.Read(kParityFile))));
   json::Value summary{json::Object{}};
@@ -55,7 +58,8 @@ Result<json::Value> ParitySummary(const package::Package& package, std::string_v
   if (candidates == nullptr || !candidates->if_array()) return summary;
   for (const json::Value& candidate : *candidates->if_array()) {
     const json::Value* file = candidate.Find("file");
-    if (file != nullptr && file->if_string() && *file->if_string() == engine_file) CopyScalars(candidate, summary);
+    if (file != nullptr && file->if_string() && *file->if_string() == engine_file)
+      CopyScalars(candidate, summary);
   }
   return summary;
 }
@@ -66,7 +70,8 @@ Snapshot::Snapshot(std::unique_ptr<engine::Model> model, ModelId id, const Snaps
                    const Clock& clock, observe::Metrics& metrics)
     : model_(std::move(model)),
       id_(std::move(id)),
-      limits_(options.answers_beyond_limits ? package::Limits::kAnswerBeyond : package::Limits::kRefuse),
+      limits_(options.answers_beyond_limits ? package::Limits::kAnswerBeyond
+                                            : package::Limits::kRefuse),
       loaded_at_us_(clock.NowUs()),
       metrics_(metrics, id_.name, id_.version),
       columns_(model_->signature()),
@@ -80,10 +85,12 @@ Snapshot::Snapshot(std::unique_ptr<engine::Model> model, ModelId id, const Snaps
 }
 
 Result<std::shared_ptr<const Snapshot>> Snapshot::Load(const package::Package& package, ModelId id,
-                                                       const SnapshotOptions& options, const Clock& clock,
+                                                       const SnapshotOptions& options,
+                                                       const Clock& clock,
                                                        observe::Metrics& metrics) {
   std::unique_ptr<engine::Model> model = PENSTOCK_TRY(engine::Load(package, options.engine));
-  std::shared_ptr<Snapshot> snapshot(new Snapshot(std::move(model), std::move(id), options, clock, metrics));
+  std::shared_ptr<Snapshot> snapshot(
+      new Snapshot(std::move(model), std::move(id), options, clock, metrics));
   snapshot->digest_ = package.digest();
   snapshot->engine_reason_ = package.manifest().engine_reason;
   snapshot->parity_ = PENSTOCK_TRY(ParitySummary(package, snapshot->engine_entry().file));
@@ -91,10 +98,12 @@ Result<std::shared_ptr<const Snapshot>> Snapshot::Load(const package::Package& p
   return std::shared_ptr<const Snapshot>(std::move(snapshot));
 }
 
-Result<std::shared_ptr<const Snapshot>> Snapshot::Make(std::unique_ptr<engine::Model> model, ModelId id,
-                                                       const SnapshotOptions& options, const Clock& clock,
+Result<std::shared_ptr<const Snapshot>> Snapshot::Make(std::unique_ptr<engine::Model> model,
+                                                       ModelId id, const SnapshotOptions& options,
+                                                       const Clock& clock,
                                                        observe::Metrics& metrics) {
-  std::shared_ptr<Snapshot> snapshot(new Snapshot(std::move(model), std::move(id), options, clock, metrics));
+  std::shared_ptr<Snapshot> snapshot(
+      new Snapshot(std::move(model), std::move(id), options, clock, metrics));
   snapshot->ReturnWorkspace(PENSTOCK_TRY(snapshot->TakeWorkspace()));
   return std::shared_ptr<const Snapshot>(std::move(snapshot));
 }

@@ -20,12 +20,14 @@
 
 namespace penstock::serve {
 
-// What one thread needs to answer with one snapshot: buffers, and the engine's way in. Not thread-safe.
+// What one thread needs to answer with one snapshot: buffers, and the engine's way in. Not
+// thread-safe.
 struct Workspace {
   std::unique_ptr<engine::Instance> instance;
   package::Tensors input;
   engine::Predictions output;
-  // The order in which the last record named its columns: the decoder tries it first. A permutation of the columns.
+  // The order in which the last record named its columns: the decoder tries it first. A permutation
+  // of the columns.
   std::vector<int> column_order;
 };
 
@@ -37,22 +39,25 @@ struct ModelId {
 
 struct SnapshotOptions {
   engine::LoadOptions engine;
-  // Answer beyond the limits up to which the package was checked (--beyond-limits answer); what the original itself
-  // refuses is refused all the same.
+  // Answer beyond the limits up to which the package was checked (--beyond-limits answer); what the
+  // original itself refuses is refused all the same.
   bool answers_beyond_limits = false;
 };
 
-// A loaded model version. Immutable but for its idle workspaces and its metric cells; thread-safe. Lives while a loop
-// or a request in flight holds it.
+// A loaded model version. Immutable but for its idle workspaces and its metric cells; thread-safe.
+// Lives while a loop or a request in flight holds it.
 class Snapshot {
  public:
-  // Loads the engine and prepares the text that every answer repeats. metrics must outlive the snapshot.
+  // Loads the engine and prepares the text that every answer repeats. metrics must outlive the
+  // snapshot.
   static Result<std::shared_ptr<const Snapshot>> Load(const package::Package& package, ModelId id,
-                                                      const SnapshotOptions& options, const Clock& clock,
+                                                      const SnapshotOptions& options,
+                                                      const Clock& clock,
                                                       observe::Metrics& metrics);
   // The same around a model that is loaded already, without what only a package knows.
-  static Result<std::shared_ptr<const Snapshot>> Make(std::unique_ptr<engine::Model> model, ModelId id,
-                                                      const SnapshotOptions& options, const Clock& clock,
+  static Result<std::shared_ptr<const Snapshot>> Make(std::unique_ptr<engine::Model> model,
+                                                      ModelId id, const SnapshotOptions& options,
+                                                      const Clock& clock,
                                                       observe::Metrics& metrics);
 
   const std::string& name() const { return id_.name; }
@@ -62,7 +67,8 @@ class Snapshot {
   const package::Signature& signature() const { return model_->signature(); }
   const package::EngineEntry& engine_entry() const { return model_->entry(); }
   const std::string& engine_reason() const { return engine_reason_; }
-  // The figures of parity.json, and of its candidate that is served; null where the package has none.
+  // The figures of parity.json, and of its candidate that is served; null where the package has
+  // none.
   const json::Value& parity() const { return parity_; }
   // What a call of so many rows is expected to take; infinity where loading could not measure it.
   double PredictedNs(int64_t rows) const;
@@ -71,24 +77,27 @@ class Snapshot {
   package::Limits limits() const { return limits_; }
   const package::Columns& columns() const { return columns_; }
 
-  // Name and version as values of header lines: what is not visible ASCII in a name is percent-encoded.
+  // Name and version as values of header lines: what is not visible ASCII in a name is
+  // percent-encoded.
   const std::string& name_header() const { return name_header_; }
   const std::string& version_header() const { return version_header_; }
   // `{"model":"churn","version":3,"id":"`: how every answer starts.
   const std::string& answer_prefix() const { return answer_prefix_; }
-  // The column names as JSON strings, quotes included: a key that has the same bytes is that column.
+  // The column names as JSON strings, quotes included: a key that has the same bytes is that
+  // column.
   const std::vector<std::string>& column_keys() const { return column_keys_; }
   // The classes as JSON text, in their order.
   const std::vector<std::string>& class_texts() const { return class_texts_; }
 
   // An idle workspace, or a new one.
   Result<std::unique_ptr<Workspace>> TakeWorkspace() const;
-  // Keeps it for the next taker; frees it when kIdleWorkspacesMax are kept, or when it grew beyond kIdleRowsMax.
+  // Keeps it for the next taker; frees it when kIdleWorkspacesMax are kept, or when it grew beyond
+  // kIdleRowsMax.
   void ReturnWorkspace(std::unique_ptr<Workspace> workspace) const;
 
  private:
-  Snapshot(std::unique_ptr<engine::Model> model, ModelId id, const SnapshotOptions& options, const Clock& clock,
-           observe::Metrics& metrics);
+  Snapshot(std::unique_ptr<engine::Model> model, ModelId id, const SnapshotOptions& options,
+           const Clock& clock, observe::Metrics& metrics);
 
   std::unique_ptr<engine::Model> model_;
   ModelId id_;

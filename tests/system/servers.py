@@ -33,7 +33,9 @@ def binary() -> Path:
 class Server:
     """A running server. ``url`` and ``admin_url`` are known once it is ready."""
 
-    def __init__(self, package: Path, *flags: str, spec: str = "m@1", stdin: int | None = None) -> None:
+    def __init__(
+        self, package: Path, *flags: str, spec: str = "m@1", stdin: int | None = None
+    ) -> None:
         command = [str(binary()), str(package), "--as", spec, "--port", "0", "--admin-port", "0"]
         self.process = subprocess.Popen(
             [*command, "--announce", "json", *flags],
@@ -52,7 +54,7 @@ class Server:
     def request(
         self, method: str, path: str, body: Any = None, *, admin: bool = False, **headers: str
     ) -> tuple[int, dict[str, str], Any]:
-        """Send one request on a connection of its own; return status, headers, parsed JSON or text."""
+        """Send one request on a connection of its own; return status, headers, JSON or text."""
         port = self.admin_port if admin else self.port
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=SECONDS_MAX)
         names = {name.replace("_", "-"): value for name, value in headers.items()}
