@@ -229,10 +229,27 @@ Status OnnxBinding::FetchRunOutputs() {
   return session_->library().Take(api.AllocatorFree(session_->allocator(), values), kRunning);
 }
 
-Result<const OrtValue*> OnnxBinding::output(size_t i) const {
-  const OrtValue* value = has_run_outputs_ ? run_outputs_.at(i).get() : outputs_.at(i).value.get();
-  if (value == nullptr) return Internal("ONNX Runtime left an output empty");
-  return value;
+const OrtValue* OnnxBinding::ValueOf(size_t i) const {
+  return has_run_outputs_ ? run_outputs_.at(i).get() : outputs_.at(i).value.get();
+}
+
+Result<OnnxTensorInfo> OnnxBinding::output_info(size_t i) const {
+  if (ValueOf(i) == nullptr) return Internal("ONNX Runtime left an output empty");
+  return session_->InfoOf(ValueOf(i));
+}
+
+Result<OnnxOutput> OnnxBinding::output(size_t i) const {
+  if (!has_run_outputs_) {
+    const OnnxBuffer& buffer = outputs_[i];
+    const void* data = buffer.numbers.empty() ? nullptr : buffer.numbers.data();
+    return OnnxOutput{buffer.value.get(), buffer.info.type, ElementCount(buffer.info.shape), data};
+  }
+  const OnnxTensorInfo info = PENSTOCK_TRY(output_info(i));
+  OnnxOutput output{ValueOf(i), info.type, ElementCount(info.shape), nullptr};
+  if (NumberSize(info.type) > 0) {
+    PENSTOCK_TRY(session_->library().Take(session_->api().GetTensorData(output.value, &output.data), kRunning));
+  }
+  return output;
 }
 
 }  // namespace penstock::engine

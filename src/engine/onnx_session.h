@@ -59,6 +59,14 @@ struct OnnxBuffer {
   std::vector<char> numbers;
 };
 
+// An output as a run left it; borrowed from the binding until its next run.
+struct OnnxOutput {
+  const OrtValue* value = nullptr;
+  ONNXTensorElementDataType type = ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED;
+  int64_t count = 0;            // of elements
+  const void* data = nullptr;  // of numbers; null for texts
+};
+
 // Inputs and outputs for calls of one number of rows, allocated once. Not thread-safe; the session must outlive it.
 class OnnxBinding {
  public:
@@ -73,9 +81,9 @@ class OnnxBinding {
   int64_t rows() const { return rows_; }
   Status SetInputs(const std::vector<package::Tensor>& tensors);
   Status Run();
-  // After a run; in the order of the outputs. The values belong to the binding.
-  size_t output_count() const { return outputs_.size(); }
-  Result<const OrtValue*> output(size_t i) const;
+  // After a run; in the order of the outputs.
+  Result<OnnxOutput> output(size_t i) const;
+  Result<OnnxTensorInfo> output_info(size_t i) const;
 
  private:
   OnnxBinding(const OnnxSession& session, int64_t rows);
@@ -83,6 +91,7 @@ class OnnxBinding {
   Status BindInput(const OnnxTensorInfo& info);
   Status BindOutput(const Output& output);
   Status FetchRunOutputs();
+  const OrtValue* ValueOf(size_t i) const;
   Status SetTexts(const OnnxBuffer& buffer, const package::Tensor& tensor);
 
   const OnnxSession* session_;

@@ -196,7 +196,7 @@ Result<std::vector<OnnxTensorInfo>> OnnxModel::ShapesOf(int64_t rows) const {
   PENSTOCK_TRY(binding.Run());
   std::vector<OnnxTensorInfo> shapes;
   for (size_t i = 0; i < parts_.size(); ++i) {
-    shapes.push_back(PENSTOCK_TRY(session_->InfoOf(PENSTOCK_TRY(binding.output(i)))));
+    shapes.push_back(PENSTOCK_TRY(binding.output_info(i)));
   }
   return shapes;
 }
@@ -254,16 +254,17 @@ class OnnxInstance final : public Instance {
     return &*binding;
   }
 
-  Status Read(const AnswerPart& part, const OrtValue* value, Predictions& output) {
-    if (part.role == Role::kLabel) return ReadLabels(part, value, output);
+  Status Read(const AnswerPart& part, const OnnxOutput& given, Predictions& output) {
+    if (part.role == Role::kLabel) return ReadLabels(part, given, output);
     std::vector<double>& target = part.role == Role::kValues ? output.values : output.probabilities;
-    PENSTOCK_TRY(ReadNumbers(value, target));
-    const auto cells = static_cast<int64_t>(target.size());
-    if (part.role == Role::kProbabilities && model_.class_count() == 2 && cells == output.rows) ExpandBinary(target);
+    PENSTOCK_TRY(ReadNumbers(given, target));
+    if (part.role == Role::kProbabilities && model_.class_count() == 2 && given.count == output.rows) {
+      ExpandBinary(target);
+    }
     const int64_t width = part.role == Role::kValues ? model_.value_width() : model_.class_count();
     if (static_cast<int64_t>(target.size()) == output.rows * width) return {};
     return Internal(fmt::format("output '{}' of the ONNX model has {} values for {} rows; {} a row were expected",
-                                part.info.name, cells, output.rows, width));
+                                part.info.name, given.count, output.rows, width));
   }
 
   // A single column is the probability of the second class.
@@ -277,71 +278,62 @@ class OnnxInstance final : public Instance {
     }
   }
 
-  Result<int64_t> CellCount(const OrtValue* value, ONNXTensorElementDataType& type) const {
-    const OnnxTensorInfo info = PENSTOCK_TRY(model_.session().InfoOf(value));
-    type = info.type;
-    int64_t count = 1;
-    for (const int64_t dimension : info.shape) count *= dimension;
-    return count;
+  template <typename T>
+  static void Assign(const OnnxOutput& given, std::vector<double>& target) {
+    target.assign(static_cast<const T*>(given.data), static_cast<const T*>(given.data) + given.count);
   }
 
-  Status ReadNumbers(const OrtValue* value, std::vector<double>& target) {
-    ONNXTensorElementDataType type = ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED;
-    const auto count = static_cast<size_t>(PENSTOCK_TRY(CellCount(value, type)));
-    const void* data = nullptr;
-    PENSTOCK_TRY(model_.session().library().Take(
-        model_.session().api().GetTensorData(value, &data), kReading));
-    switch (type) {
+  static Status ReadNumbers(const OnnxOutput& given, std::vector<double>& target) {
+    switch (given.type) {
       case ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT:
-        target.assign(static_cast<const float*>(data), static_cast<const float*>(data) + count);
+        Assign<float>(given, target);
         return {};
       case ONNX_TENSOR_ELEMENT_DATA_TYPE_DOUBLE:
-        target.assign(static_cast<const double*>(data), static_cast<const double*>(data) + count);
+        Assign<double>(given, target);
         return {};
       case ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64:
-        target.assign(static_cast<const int64_t*>(data), static_cast<const int64_t*>(data) + count);
+        Assign<int64_t>(given, target);
         return {};
       case ONNX_TENSOR_ELEMENT_DATA_TYPE_BOOL:
-        target.assign(static_cast<const bool*>(data), static_cast<const bool*>(data) + count);
+        Assign<bool>(given, target);
         return {};
       default:
-        return Internal(fmt::format("ONNX Runtime gave elements of type {}", static_cast<int>(type)));
+        return Internal(fmt::format("ONNX Runtime gave elements of type {}", static_cast<int>(given.type)));
     }
   }
 
-  Status ReadLabels(const AnswerPart& part, const OrtValue* value, Predictions& output) {
-    ONNXTensorElementDataType type = ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED;
-    const int64_t count = PENSTOCK_TRY(CellCount(value, type));
-    if (count != output.rows) {
-      return Internal(fmt::format("output '{}' of the ONNX model has {} labels for {} rows", part.info.name, count,
-                                  output.rows));
+  Status ReadLabels(const AnswerPart& part, const OnnxOutput& given, Predictions& output) {
+    if (given.count != output.rows) {
+      return Internal(fmt::format("output '{}' of the ONNX model has {} labels for {} rows", part.info.name,
+                                  given.count, output.rows));
     }
-    output.class_index.resize(static_cast<size_t>(count));
-    if (type == ONNX_TENSOR_ELEMENT_DATA_TYPE_STRING) return ReadTextLabels(part, value, output);
-    if (type != ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64) PENSTOCK_TRY(ReadNumbers(value, numbers_));
-    const void* data = nullptr;
-    PENSTOCK_TRY(model_.session().library().Take(
-        model_.session().api().GetTensorData(value, &data), kReading));
+    output.class_index.resize(static_cast<size_t>(given.count));
+    if (given.type == ONNX_TENSOR_ELEMENT_DATA_TYPE_STRING) return ReadTextLabels(part, given, output);
+    // Integers beyond 2^53 must stay exact.
+    if (given.type == ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64) {
+      return FindLabels(part, static_cast<const int64_t*>(given.data), output);
+    }
+    PENSTOCK_TRY(ReadNumbers(given, numbers_));
+    return FindLabels(part, numbers_.data(), output);
+  }
+
+  template <typename Label>
+  Status FindLabels(const AnswerPart& part, const Label* labels, Predictions& output) const {
     for (size_t i = 0; i < output.class_index.size(); ++i) {
-      if (type == ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64) {
-        output.class_index[i] = model_.labels().Find(static_cast<const int64_t*>(data)[i]);
-        if (output.class_index[i] < 0) return UnknownLabel(part, static_cast<const int64_t*>(data)[i]);
-      } else {
-        output.class_index[i] = model_.labels().Find(numbers_[i]);
-        if (output.class_index[i] < 0) return UnknownLabel(part, numbers_[i]);
-      }
+      output.class_index[i] = model_.labels().Find(labels[i]);
+      if (output.class_index[i] < 0) return UnknownLabel(part, labels[i]);
     }
     return {};
   }
 
-  Status ReadTextLabels(const AnswerPart& part, const OrtValue* value, Predictions& output) {
+  Status ReadTextLabels(const AnswerPart& part, const OnnxOutput& given, Predictions& output) {
     const OrtApi& api = model_.session().api();
     const OrtLibrary& library = model_.session().library();
     for (size_t i = 0; i < output.class_index.size(); ++i) {
       size_t length = 0;
-      PENSTOCK_TRY(library.Take(api.GetStringTensorElementLength(value, i, &length), kReading));
+      PENSTOCK_TRY(library.Take(api.GetStringTensorElementLength(given.value, i, &length), kReading));
       text_.resize(length);
-      PENSTOCK_TRY(library.Take(api.GetStringTensorElement(value, length, i, text_.data()), kReading));
+      PENSTOCK_TRY(library.Take(api.GetStringTensorElement(given.value, length, i, text_.data()), kReading));
       output.class_index[i] = model_.labels().Find(std::string_view(text_));
       if (output.class_index[i] < 0) return UnknownLabel(part, text_);
     }
