@@ -66,6 +66,7 @@ struct Settings {
   int64_t connections_max = http::Limits().connections_max;
   int64_t batch_rows_max = protocol::kBatchRowsMax;
   int64_t queue_requests_max = serve::kQueueRequestsMax;
+  int64_t inline_us_max = static_cast<int64_t>(serve::kInlineNsMax) / 1000;
   int64_t drain_ms = 30'000;
   int64_t drain_notice_ms = 500;
   int64_t until_eof = -1;
@@ -103,6 +104,8 @@ config::Flags FlagsOf(Settings& settings) {
             settings.limits.receive_ms_max, {.min = 1, .max = kMillisecondsMax});
   flags.Int("queue-requests-max", "requests that may wait for a thread",
             settings.queue_requests_max, {.min = 1, .max = 1'000'000});
+  flags.Int("inline-us-max", "predicted cost up to which a request is answered on its loop",
+            settings.inline_us_max, {.min = 0, .max = 60'000'000});
   flags.Choice("beyond-limits", "what to do with values beyond those the package was checked for",
                settings.beyond_limits, {"refuse", "answer"});
   flags.Int("drain-ms", "time to finish requests after SIGTERM", settings.drain_ms,
@@ -236,6 +239,7 @@ class Program {
   Status Listen() {
     const protocol::ServiceOptions options{
         .batch_rows_max = settings_.batch_rows_max,
+        .inline_ns_max = static_cast<double>(settings_.inline_us_max) * 1000,
         .replica = static_cast<uint32_t>(std::stoul(NewId().substr(0, 8), nullptr, 16))};
     const protocol::ServiceParts parts{executor_, loops_, health_, board_,
                                        unrouted_, clock_, logger_};

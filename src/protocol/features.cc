@@ -66,6 +66,8 @@ class Decoder {
   bool ReadColumns();
   bool ReadColumn(int column, int64_t& rows, int first_column);
   bool ReadCell(int64_t row, int column);
+  // Out of the way of the quick path's registers.
+  [[gnu::noinline]] bool ReadOtherCell(int64_t row, int column);
   bool ReadNumberCell(int64_t row, int column);
   bool ReadStringCell(int64_t row, int column);
   bool FindNewColumn(std::string_view name, int64_t row, int& column);
@@ -81,16 +83,12 @@ class Decoder {
   }
   // 422, unless the body turns out not to be JSON at all further on.
   bool Misfit(const Status& status, std::string pointer);
-  bool MisfitCell(const Status& status, int64_t row, int column) {
+  [[gnu::noinline]] bool MisfitCell(const Status& status, int64_t row, int column) {
     return Misfit(status, CellPointer(row, column));
   }
   // To what holds the cells: a row, or the one object.
   std::string RowPointer(int64_t row) const;
   std::string CellPointer(int64_t row, int column) const;
-  // Cold, and so out of the way of the quick path's registers.
-  [[gnu::noinline]] bool Checked(const Status& status, int64_t row, int column) {
-    return MisfitCell(status, row, column);
-  }
 
   std::string_view body_;
   JsonCursor cursor_;
@@ -104,6 +102,16 @@ class Decoder {
   std::vector<bool> is_given_;
   std::optional<Problem> problem_;
 };
+
+inline bool Decoder::ReadCell(int64_t row, int column) {
+  cursor_.SkipSpace();
+  if (double value = 0; cursor_.ReadQuickNumber(value)) [[likely]] {
+    // Also for integers: within 2^53 the two setters are the same.
+    const Status status = input_.SetNumber(row, column, value);
+    return status.ok() || MisfitCell(status, row, column);
+  }
+  return ReadOtherCell(row, column);
+}
 
 bool Decoder::ReadBody() {
   const char start = cursor_.Peek();
@@ -340,13 +348,8 @@ bool Decoder::ReadColumn(int column, int64_t& rows, int first_column) {
                 std::move(pointer));
 }
 
-bool Decoder::ReadCell(int64_t row, int column) {
+bool Decoder::ReadOtherCell(int64_t row, int column) {
   const char start = cursor_.Peek();
-  if (double value = 0; cursor_.ReadQuickNumber(value)) [[likely]] {
-    // Also for integers: within 2^53 the two setters are the same.
-    const Status stored = input_.SetNumber(row, column, value);
-    return stored.ok() || Checked(stored, row, column);
-  }
   if ((start >= '0' && start <= '9') || start == '-') return ReadNumberCell(row, column);
   Status status;
   switch (start) {
@@ -370,7 +373,7 @@ bool Decoder::ReadCell(int64_t row, int column) {
     default:
       return Expect(false, "a value was expected");
   }
-  return status.ok() || Checked(status, row, column);
+  return status.ok() || MisfitCell(status, row, column);
 }
 
 bool Decoder::ReadNumberCell(int64_t row, int column) {
@@ -385,14 +388,14 @@ bool Decoder::ReadNumberCell(int64_t row, int column) {
   }
   const Status status = number.is_integer ? input_.SetInteger(row, column, number.integer)
                                           : input_.SetNumber(row, column, number.value);
-  return status.ok() || Checked(status, row, column);
+  return status.ok() || MisfitCell(status, row, column);
 }
 
 bool Decoder::ReadStringCell(int64_t row, int column) {
   std::string_view text;
   if (!cursor_.ReadString(text, scratch_)) return Malformed();
   const Status status = input_.SetString(row, column, text);
-  return status.ok() || Checked(status, row, column);
+  return status.ok() || MisfitCell(status, row, column);
 }
 
 bool Decoder::ReserveRow(int64_t row) {
