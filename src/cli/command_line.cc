@@ -98,13 +98,14 @@ class Tree {
   void AddServe() {
     CLI::App* command = app_.add_subcommand("serve", "Serve a version until stopped");
     command->add_option("VERSION", serve_.version, "name, or name@N")->required();
-    command->add_option("--host", serve_.host, "address to listen on")->capture_default_str();
-    command->add_option("--port", serve_.port, "port of the service")->check(CLI::Range(0, 65535))->capture_default_str();
-    command->add_option("--admin-port", serve_.admin_port, "port of metrics, loopback only")
-        ->check(CLI::Range(0, 65535))
-        ->capture_default_str();
+    command->add_option("--host", serve_.host, "address to listen on (127.0.0.1)");
+    command->add_option("--port", serve_.port, "port of the service (8000); 0 takes a free one")
+        ->check(CLI::Range(0, 65535));
+    command->add_option("--admin-port", serve_.admin_port, "port of metrics, loopback only (8002)")
+        ->check(CLI::Range(0, 65535));
     command->allow_extras();
-    command->footer("Other flags are passed on: penstock-server --help lists them.");
+    command->footer("Other flags are passed on: penstock-server --help lists them. Each has its place under [serve] in "
+                    "penstock.toml and its variable, as PENSTOCK_SERVE_PORT.");
     command->callback([this, command] {
       serve_.server_flags = command->remaining();
       command_ = serve_;

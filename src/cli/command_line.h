@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -17,9 +18,10 @@ struct PrintText {
 };
 struct ServeCommand {
   std::string version;  // name or name@N
-  std::string host = "127.0.0.1";
-  int64_t port = 8000;
-  int64_t admin_port = 8002;
+  // What the command line leaves open, settings and penstock-server's own defaults decide.
+  std::optional<std::string> host;
+  std::optional<int64_t> port;
+  std::optional<int64_t> admin_port;
   std::vector<std::string> server_flags;  // passed on to penstock-server as they are
 };
 struct PredictCommand {

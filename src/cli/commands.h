@@ -7,6 +7,7 @@
 #include "base/result.h"
 #include "cli/cli.h"
 #include "cli/command_line.h"
+#include "config/settings.h"
 #include "registry/registry.h"
 
 namespace penstock::cli {
@@ -22,7 +23,12 @@ Status Doctor(const DoctorCommand& command, Terminal& terminal);
 // Returns only when the server could not be started: else this process becomes penstock-server.
 Status Serve(const ServeCommand& command, Terminal& terminal);
 
-// Rows of cells as aligned columns, the first row in capitals as heading; no trailing spaces.
+// What penstock-server can be set to, and the flags it is started with: those of the command, then what settings say
+// where the command says nothing.
+std::vector<config::Setting> ServeSettings();
+std::vector<std::string> ServerFlags(const ServeCommand& command, const config::Settings& settings);
+
+// Rows of cells as columns, aligned by characters; no trailing spaces.
 std::string AlignedTable(const std::vector<std::vector<std::string>>& rows);
 // "2026-11-23 21:04:05 UTC".
 std::string TimeText(int64_t time_us);

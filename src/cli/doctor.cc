@@ -5,13 +5,16 @@
 
 #include "base/version.h"
 #include "cli/commands.h"
+#include "cli/python.h"
 #include "config/home.h"
 #include "engine/onnxruntime_check.h"
 #include "os/executable.h"
+#include "os/process.h"
 
 namespace penstock::cli {
 namespace {
 
+constexpr size_t kPythonBytesMax = 10'000;
 // Below this much free space a registration may fail.
 constexpr uint64_t kFreeBytesMin = uint64_t{100} << 20;
 
@@ -35,6 +38,37 @@ Finding LookForOnnxRuntime() {
   return Found("onnxruntime", engine::CheckOnnxRuntime(), "loads");
 }
 
+// Only `register` needs it: none is no fault.
+Finding LookForPython() {
+  const std::string python = FindPython(std::filesystem::current_path());
+  constexpr const char* kAsk =
+      "import sys, importlib.metadata as m\n"
+      "names = ['penstock', 'scikit-learn', 'numpy', 'pandas', 'joblib', 'skl2onnx', 'onnxruntime']\n"
+      "found = {d.metadata['Name'].lower(): d.version for d in m.distributions() if d.metadata['Name']}\n"
+      "print('Python ' + sys.version.split()[0] + ''.join(f', {n} {found[n]}' for n in names if n in found))";
+  Result<os::Process> process = os::Process::Start({.program = "/usr/bin/env",
+                                                    .arguments = {python, "-c", kAsk},
+                                                    .pipe_stdout = true,
+                                                    .pipe_stderr = true});
+  if (!process.ok()) return Found("python", process.status(), "");
+  const Result<std::string> said = os::ReadAll(process->stdout_pipe(), kPythonBytesMax);
+  const Result<int> code = process->Wait();
+  if (said.ok() && code.ok() && *code == 0) {
+    return Found("python", Status(), fmt::format("{} ({})", said->substr(0, said->find('\n')), python));
+  }
+  return Found("python", Status(),
+               fmt::format("'{}' does not run; for 'penstock register' set {} to the Python that has your packages", python,
+                           kPythonVariable));
+}
+
+// An unknown key or variable is most often a misspelt one.
+Finding LookAtSettings() {
+  const Result<config::Settings> settings =
+      config::Settings::Load(ServeSettings(), std::filesystem::current_path(), config::Environment());
+  if (!settings.ok()) return Found("settings", settings.status(), "");
+  return Found("settings", Status(), settings->file().empty() ? "no penstock.toml: defaults" : settings->file().string());
+}
+
 Finding LookAtSpace(const std::filesystem::path& home) {
   std::error_code error;
   const std::filesystem::space_info space = std::filesystem::space(home, error);
@@ -56,7 +90,7 @@ Finding LookAtRegistry(const std::filesystem::path& home) {
 
 std::vector<Finding> LookAround() {
   std::vector<Finding> findings = {Found("penstock", Status(), std::string("version ") + kVersion), LookForServer(),
-                                   LookForOnnxRuntime()};
+                                   LookForOnnxRuntime(), LookForPython(), LookAtSettings()};
   const Result<config::Home> home = config::FindHome("", std::filesystem::current_path());
   findings.push_back(Found("home", home.status(), home.ok() ? home->path.string() : ""));
   if (home.ok()) {

@@ -20,10 +20,12 @@ Result<std::string> ReadFeatures(const std::string& path) {
   return os::ReadAll(os::FileDescriptor(dup(STDIN_FILENO)), kFeaturesBytesMax);
 }
 
+std::string NameOf(const std::string& path) { return path == "-" ? "standard input" : fmt::format("'{}'", path); }
+
 // The features of a request's body, or a file that holds the features themselves.
 Result<json::Value> FeaturesOf(const std::string& path) {
   const Result<json::Value> body = json::Parse(PENSTOCK_TRY(ReadFeatures(path)));
-  if (!body.ok()) return body.status().Prefixed(fmt::format("'{}'", path));
+  if (!body.ok()) return body.status().Prefixed(NameOf(path));
   const json::Value* features = body->Find("features");
   return features != nullptr ? *features : *body;
 }
@@ -41,7 +43,7 @@ Status Predict(const PredictCommand& command, Terminal& terminal) {
 
   package::Tensors tensors(&signature, &model->entry().encoding);
   const Status set = package::SetFeatures(features, package::Columns(signature), "/features", tensors);
-  if (!set.ok()) return Status(set.code(), fmt::format("'{}' at {}: {}", command.features, set.pointer(), set.message()));
+  if (!set.ok()) return Status(set.code(), fmt::format("{} at {}: {}", NameOf(command.features), set.pointer(), set.message()));
   const std::unique_ptr<engine::Instance> instance = PENSTOCK_TRY(model->NewInstance());
   engine::Predictions predictions;
   PENSTOCK_TRY(instance->Predict(tensors, predictions));

@@ -19,6 +19,7 @@
 
 #include "base/ids.h"
 #include "data/source.h"
+#include "data/sqlite_database.h"
 #include "data/sqlite_reader.h"
 #include "os/process.h"
 #include "sql/application_id.h"
@@ -384,6 +385,24 @@ TEST_F(SqliteTest, ReadsAWalDatabaseWhoseLastChangesAreInTheLog) {
   Database writer(path_);
   writer.Run("PRAGMA wal_autocheckpoint=0; INSERT INTO t VALUES (7)");
   EXPECT_THAT(ReadRows(Uri("#t"))->cells, ElementsAre(ElementsAre(int64_t{7})));
+}
+
+TEST_F(SqliteTest, RefusesAWalDatabaseOnANetworkFileSystem) {
+  constexpr int64_t kNfs = 0x6969;   // statfs(2)
+  constexpr int64_t kExt4 = 0xEF53;
+  const auto header_of = [&] {
+    std::ifstream file(path_, std::ios::binary);
+    std::string header(100, '\0');
+    file.read(header.data(), 100);
+    return header;
+  };
+  Make("CREATE TABLE t(i INTEGER)");
+  EXPECT_TRUE(CheckLogIsLocal("t.db", header_of(), kNfs).ok());
+  Make("PRAGMA journal_mode=WAL");
+  EXPECT_TRUE(CheckLogIsLocal("t.db", header_of(), kExt4).ok());
+  const Status status = CheckLogIsLocal("t.db", header_of(), kNfs);
+  EXPECT_EQ(status.code(), Code::kFailedPrecondition);
+  EXPECT_THAT(status.message(), AllOf(HasSubstr("in WAL mode on NFS"), HasSubstr("copy it to a local disk")));
 }
 
 TEST_F(SqliteTest, GivesUpOnADatabaseThatStaysLocked) {

@@ -15,6 +15,7 @@
 #include "base/names.h"
 #include "data/sqlite_uri.h"
 #include "sql/application_id.h"
+#include "sql/file_system_kind.h"
 
 namespace penstock::data {
 namespace {
@@ -65,6 +66,16 @@ std::string Missing(std::string_view message, std::string_view what) {
   return message.starts_with(what) ? std::string(message.substr(what.size())) : "";
 }
 
+bool IsWal(std::string_view header) { return header.size() == kHeaderBytes && header[kWriteVersionAt] == kWalVersion; }
+
+std::string HeaderOf(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::string header(kHeaderBytes, '\0');
+  file.read(header.data(), kHeaderBytes);
+  header.resize(static_cast<size_t>(file.gcount()));
+  return header;
+}
+
 // The last part of "t.column".
 std::string LastPart(const std::string& name) { return name.substr(name.rfind('.') + 1); }
 
@@ -73,8 +84,18 @@ std::string LastPart(const std::string& name) { return name.substr(name.rfind('.
 void CloseDatabase::operator()(sqlite3* database) const { sqlite3_close_v2(database); }
 void FinalizeStatement::operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
 
+Status CheckLogIsLocal(const std::string& path, std::string_view header, int64_t file_system_magic) {
+  const std::string_view name = sql::NetworkFileSystemName(file_system_magic);
+  if (name.empty() || !IsWal(header)) return {};
+  return FailedPrecondition(fmt::format("the database '{}' is in WAL mode on {}, where a reader may miss rows that another "
+                                        "machine writes; copy it to a local disk, or end WAL mode with PRAGMA "
+                                        "journal_mode=DELETE",
+                                        path, name));
+}
+
 Result<SqliteDatabase> SqliteDatabase::Open(const std::string& path) {
   PENSTOCK_TRY(CheckFile(path));
+  PENSTOCK_TRY(CheckLogIsLocal(path, HeaderOf(path), sql::FileSystemMagic(path)));
   SqliteDatabase database;
   database.path_ = path;
   PENSTOCK_TRY(database.OpenAs(FileUri(path, "")));
@@ -110,10 +131,7 @@ Result<SqliteDatabase::FileState> SqliteDatabase::StateOf(const std::string& pat
   if (stat(path.c_str(), &info) != 0) return FromErrno(errno, fmt::format("cannot look at the database '{}'", path));
   state.size = info.st_size;
   state.modified_ns = int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec;
-  std::ifstream file(path, std::ios::binary);
-  state.header.resize(kHeaderBytes);
-  file.read(state.header.data(), kHeaderBytes);
-  state.header.resize(static_cast<size_t>(file.gcount()));
+  state.header = HeaderOf(path);
   return state;
 }
 
@@ -121,8 +139,7 @@ Status SqliteDatabase::BeginWithoutLocks(const Status& refused) {
   const int primary = sqlite3_extended_errcode(database_.get()) & 0xFF;
   if (primary != SQLITE_CANTOPEN && primary != SQLITE_READONLY) return refused;
   FileState state = PENSTOCK_TRY(StateOf(path_));
-  const bool is_wal = state.header.size() == kHeaderBytes && state.header[kWriteVersionAt] == kWalVersion;
-  if (!is_wal) return refused;
+  if (!IsWal(state.header)) return refused;
   std::error_code error;
   const std::string log = path_ + "-wal";
   const auto log_bytes = std::filesystem::file_size(log, error);

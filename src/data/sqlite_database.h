@@ -25,6 +25,10 @@ struct FinalizeStatement {
 };
 using StatementHandle = std::unique_ptr<sqlite3_stmt, FinalizeStatement>;
 
+// kFailedPrecondition for a database in WAL mode, as its first 100 bytes tell, on a file system (statfs's magic number)
+// that several machines may share: SQLite's readers and writers would not see each other there.
+Status CheckLogIsLocal(const std::string& path, std::string_view header, int64_t file_system_magic);
+
 // Somebody's SQLite file, opened to be read in one transaction and never written to. Must live in a process that does not
 // use the file otherwise: closing it would drop that process's locks. Not thread-safe.
 class SqliteDatabase {

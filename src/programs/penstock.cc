@@ -4,11 +4,11 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
 #include <string>
 #include <vector>
 
 #include "cli/cli.h"
+#include "cli/python.h"
 
 namespace {
 
@@ -20,8 +20,7 @@ class OtherProcess final : public penstock::cli::UserCode {
   explicit OtherProcess(std::vector<std::string> arguments) : arguments_(std::move(arguments)) {}
 
   Status Register(const penstock::cli::RegisterArguments&) override {
-    const char* chosen = std::getenv("PENSTOCK_PYTHON");
-    const std::string python = chosen != nullptr && *chosen != '\0' ? chosen : "python3";
+    const std::string python = penstock::cli::FindPython(".");
     std::vector<std::string> words = {python, "-m", "penstock"};
     words.insert(words.end(), arguments_.begin(), arguments_.end());
     std::vector<char*> argv;
