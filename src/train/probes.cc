@@ -14,7 +14,8 @@ namespace {
 using package::Type;
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr int kRandomMagnitudes = 4;
+constexpr int kRandomMagnitudes = 3;  // up to what float32 holds; one more goes beyond
+constexpr double kFloat32Range = 1e38;
 constexpr int64_t kInt64Max = std::numeric_limits<int64_t>::max();
 
 bool IsNumeric(Type type) { return type == Type::kFloat32 || type == Type::kFloat64 || type == Type::kInt64; }
@@ -110,13 +111,17 @@ class ColumnProbes {
       if (type_ == Type::kFloat64) AddBothSigns(1e39);
       AddBothSigns(MagnitudeMax(type_));
     }
-    // Even in the logarithm, so that no order of magnitude between the data and the largest number goes untried.
+    for (int i = 0; i < kRandomMagnitudes; ++i) AddRandomMagnitude(std::min(kFloat32Range, MagnitudeMax(type_)));
+    AddRandomMagnitude(MagnitudeMax(type_));
+  }
+
+  // Even in the logarithm, so that no order of magnitude beyond the data goes untried. Of either sign.
+  void AddRandomMagnitude(double largest) {
     const double low = std::log(std::max(range_.abs_max, 1.0));
-    std::uniform_real_distribution<double> magnitudes(low, std::log(MagnitudeMax(type_)));
-    for (int i = 0; i < kRandomMagnitudes; ++i) {
-      const double value = std::min(std::exp(magnitudes(random_)), MagnitudeMax(type_));
-      AddBothSigns(NumberCell(type_, std::trunc(value)));
-    }
+    const double high = std::log(largest);
+    const double share = std::uniform_real_distribution<double>()(random_);
+    const double value = std::trunc(std::min(std::exp(low + share * std::max(0.0, high - low)), MagnitudeMax(type_)));
+    Add(ProbeKind::kMagnitude, NumberCell(type_, random_() % 2 == 0 ? value : -value));
   }
 
   void AddStrings() {

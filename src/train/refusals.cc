@@ -20,6 +20,9 @@ using package::Type;
 constexpr size_t kReasonBytesMax = 240;
 // The largest double that rounds to a finite float32: half a unit above it lies infinity.
 constexpr double kFloat32Edge = 3.4028235677973362e38;
+// From here on nobody minds where exactly a refusal begins, and every answer of the original that a search costs is
+// dear: an eighth is near enough. Below it is found to the last bit.
+constexpr Precision kEdgePrecision{.relative = 0.125, .from = 9007199254740992.0};
 
 // The first line, cut so that it stays valid UTF-8.
 std::string ReasonOf(const Status& status) {
@@ -50,6 +53,33 @@ Split SplitByRow(std::span<const Probe> probes) {
     previous = &probe;
   }
   return split;
+}
+
+// Where a model that scales a column first, as scikit-learn's scalers do, meets the edge of float32: by standard
+// deviation, range, interquartile range, or largest value.
+std::vector<double> ScaledEdges(const train::Column& column) {
+  std::vector<double> values;
+  for (int64_t row = 0; row < Size(column); ++row) {
+    const Cell cell = At(column, row);
+    if (const int64_t* integer = std::get_if<int64_t>(&cell)) values.push_back(static_cast<double>(*integer));
+    const double* number = std::get_if<double>(&cell);
+    if (number != nullptr && std::isfinite(*number)) values.push_back(*number);
+  }
+  if (values.empty()) return {};
+  std::ranges::sort(values);
+  const auto count = static_cast<double>(values.size());
+  double mean = 0;
+  for (const double value : values) mean += value / count;
+  double variance = 0;
+  for (const double value : values) variance += (value - mean) * (value - mean) / count;
+  const auto quantile = [&](double share) { return values[static_cast<size_t>(share * (count - 1))]; };
+  std::vector<double> edges;
+  for (const double scale : {std::sqrt(variance), values.back() - values.front(), quantile(0.75) - quantile(0.25),
+                             std::max(std::fabs(values.front()), std::fabs(values.back()))}) {
+    const double edge = scale * kFloat32Edge;
+    if (edge > 0 && std::isfinite(edge)) edges.push_back(edge);
+  }
+  return edges;
 }
 
 // What was learnt about one column.
@@ -147,10 +177,12 @@ class Finder {
       searches.push_back({.column = static_cast<int>(i),
                           .type = found_.signature.inputs[i].type,
                           .low = std::max(low, ranges_[i].abs_max),
-                          .high = column.refused_min});
+                          .high = column.refused_min,
+                          .guesses = {kFloat32Edge},
+                          .rough_guesses = ScaledEdges(rows_.column(static_cast<int>(i)))});
     }
     const auto accepts = [&](std::span<const Trial> trials) { return Accepts(searches, trials); };
-    PENSTOCK_TRY(Narrow(searches, std::vector{kFloat32Edge}, 0, accepts));
+    PENSTOCK_TRY(Narrow(searches, kEdgePrecision, accepts));
     for (const Search& search : searches) {
       const ColumnFindings& column = columns_[static_cast<size_t>(search.column)];
       found_.signature.inputs[static_cast<size_t>(search.column)].abs_max =
@@ -163,20 +195,21 @@ class Finder {
 
   // Both signs must be answered for a magnitude to count as accepted.
   Result<std::vector<bool>> Accepts(const std::vector<Search>& searches, std::span<const Trial> trials) {
-    std::vector<Probe> probes;
+    std::vector<bool> accepts(trials.size(), true);
     for (const double sign : {1.0, -1.0}) {
-      for (const Trial& trial : trials) {
-        const Search& search = searches[trial.index];
+      std::vector<Probe> probes;
+      std::vector<size_t> owners;
+      for (size_t t = 0; t < trials.size(); ++t) {
+        if (!accepts[t]) continue;
+        const Search& search = searches[trials[t].index];
         probes.push_back({.kind = ProbeKind::kMagnitude,
                           .column = search.column,
                           .row = search.column % rows_.rows(),
-                          .cell = NumberCell(search.type, sign * trial.magnitude)});
+                          .cell = NumberCell(search.type, sign * trials[t].magnitude)});
+        owners.push_back(t);
       }
-    }
-    const std::vector<Reply> replies = PENSTOCK_TRY(questions_.Ask(probes));
-    std::vector<bool> accepts;
-    for (size_t i = 0; i < trials.size(); ++i) {
-      accepts.push_back(!replies[i].is_refused && !replies[trials.size() + i].is_refused);
+      const std::vector<Reply> replies = PENSTOCK_TRY(questions_.Ask(probes));
+      for (size_t i = 0; i < replies.size(); ++i) accepts[owners[i]] = !replies[i].is_refused;
     }
     return accepts;
   }
@@ -278,8 +311,14 @@ Status Questions::AskRange(std::span<const Probe> probes, std::span<Reply> repli
     replies[0] = {.is_refused = true, .reason = ReasonOf(answers.status())};
     return {};
   }
-  const size_t half = probes.size() / 2;
-  PENSTOCK_TRY(AskRange(probes.first(half), replies.first(half)));
+  // What is alike stands side by side: where the first is refused, the next ones will be.
+  size_t single = 0;
+  do {
+    PENSTOCK_TRY(AskRange(probes.subspan(single, 1), replies.subspan(single, 1)));
+  } while (replies[single++].is_refused && single < probes.size());
+  if (single == probes.size()) return {};
+  const size_t half = single + (probes.size() - single) / 2;
+  if (half > single) PENSTOCK_TRY(AskRange(probes.subspan(single, half - single), replies.subspan(single, half - single)));
   return AskRange(probes.subspan(half), replies.subspan(half));
 }
 

@@ -39,8 +39,8 @@ class Questions {
 
   // The answers to the rows at hand, asked in large batches. What the original raises comes back.
   Result<engine::Predictions> AskRows();
-  // The reply to each probe. An exception refuses all rows of a call, so a call that raises is halved until single
-  // rows are left: probes that are alike should stand side by side.
+  // The reply to each probe. An exception refuses all rows of a call, so a call that raises is divided until
+  // single rows are left: probes that are alike should stand side by side.
   Result<std::vector<Reply>> Ask(std::span<const Probe> probes);
 
  private:
@@ -62,7 +62,7 @@ struct Findings {
   std::string inexpressible;           // not empty: a refusal that a signature cannot state, in words
 };
 
-// Asks all probes, then finds where refusals begin: to the last bit, so that the service refuses exactly there.
+// Asks all probes, then finds where refusals begin: to the last bit at the edge of float32 and below 2^53.
 Result<Findings> FindRefusals(const package::Signature& signature, const Columns& rows,
                               const std::vector<ColumnRange>& ranges, std::span<const Probe> probes,
                               Questions& questions);

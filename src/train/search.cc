@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "train/search.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 
@@ -31,9 +32,10 @@ double Middle(const Search& search) {
   return FromOrdinal(search.type, low + (OrdinalOf(search.type, search.high) - low) / 2);
 }
 
-bool IsDone(const Search& search, double relative) {
+bool IsDone(const Search& search, const Precision& precision) {
   const double middle = Middle(search);
-  return middle <= search.low || middle >= search.high || search.high <= search.low * (1 + relative);
+  if (middle <= search.low || middle >= search.high) return true;
+  return search.low >= precision.from && search.high <= search.low * (1 + precision.relative);
 }
 
 Status Step(std::vector<Search>& searches, const std::vector<Trial>& trials, const HoldsAt& holds_at) {
@@ -47,26 +49,62 @@ Status Step(std::vector<Search>& searches, const std::vector<Trial>& trials, con
   return {};
 }
 
-Status TryEverywhere(std::vector<Search>& searches, double hint, bool is_after, const HoldsAt& holds_at) {
-  std::vector<Trial> trials;
-  for (size_t i = 0; i < searches.size(); ++i) {
-    const double magnitude = is_after ? NextAfter(searches[i].type, hint) : hint;
-    if (searches[i].low < magnitude && magnitude < searches[i].high) trials.push_back({i, magnitude});
+// One guess of each search, below it and above it.
+struct Bracket {
+  size_t index = 0;
+  double below = 0;
+  double above = 0;
+};
+
+Status Try(std::vector<Search>& searches, std::span<const Bracket> brackets, const HoldsAt& holds_at) {
+  for (const double Bracket::*side : {&Bracket::below, &Bracket::above}) {
+    std::vector<Trial> trials;
+    for (const Bracket& bracket : brackets) {
+      const Search& search = searches[bracket.index];
+      const double magnitude = bracket.*side;
+      if (search.low < magnitude && magnitude < search.high) trials.push_back({bracket.index, magnitude});
+    }
+    PENSTOCK_TRY(Step(searches, trials, holds_at));
   }
-  return Step(searches, trials, holds_at);
+  return {};
+}
+
+Status TryGuesses(std::vector<Search>& searches, const HoldsAt& holds_at) {
+  constexpr double kRough = 0.01;
+  const auto most = [&](std::vector<double> Search::*guesses) {
+    size_t count = 0;
+    for (const Search& search : searches) count = std::max(count, (search.*guesses).size());
+    return count;
+  };
+  for (size_t n = 0; n < most(&Search::guesses); ++n) {
+    std::vector<Bracket> brackets;
+    for (size_t i = 0; i < searches.size(); ++i) {
+      if (n >= searches[i].guesses.size()) continue;
+      const double guess = searches[i].guesses[n];
+      brackets.push_back({i, guess, NextAfter(searches[i].type, guess)});
+    }
+    PENSTOCK_TRY(Try(searches, brackets, holds_at));
+  }
+  for (size_t n = 0; n < most(&Search::rough_guesses); ++n) {
+    std::vector<Bracket> brackets;
+    for (size_t i = 0; i < searches.size(); ++i) {
+      if (n >= searches[i].rough_guesses.size()) continue;
+      const double guess = searches[i].rough_guesses[n];
+      brackets.push_back({i, guess * (1 - kRough), guess * (1 + kRough)});
+    }
+    PENSTOCK_TRY(Try(searches, brackets, holds_at));
+  }
+  return {};
 }
 
 }  // namespace
 
-Status Narrow(std::vector<Search>& searches, std::span<const double> hints, double relative, const HoldsAt& holds_at) {
-  for (const double hint : hints) {
-    PENSTOCK_TRY(TryEverywhere(searches, hint, false, holds_at));
-    PENSTOCK_TRY(TryEverywhere(searches, hint, true, holds_at));
-  }
+Status Narrow(std::vector<Search>& searches, const Precision& precision, const HoldsAt& holds_at) {
+  PENSTOCK_TRY(TryGuesses(searches, holds_at));
   while (true) {
     std::vector<Trial> trials;
     for (size_t i = 0; i < searches.size(); ++i) {
-      if (!IsDone(searches[i], relative)) trials.push_back({i, Middle(searches[i])});
+      if (!IsDone(searches[i], precision)) trials.push_back({i, Middle(searches[i])});
     }
     if (trials.empty()) return {};
     PENSTOCK_TRY(Step(searches, trials, holds_at));

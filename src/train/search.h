@@ -17,6 +17,8 @@ struct Search {
   package::Type type = package::Type::kFloat64;
   double low = 0;
   double high = 0;
+  std::vector<double> guesses;  // where it may be: each is tried, with the number after it
+  std::vector<double> rough_guesses;  // the same, but a hundredth below and above it are tried
 };
 
 // A magnitude to try for searches[index].
@@ -28,8 +30,13 @@ struct Trial {
 // Whether it holds, for each trial.
 using HoldsAt = std::function<Result<std::vector<bool>>(std::span<const Trial>)>;
 
-// Halves all searches in step, so that one call of `holds_at` serves every column: until low and high are neighbours in
-// the column's type, or high <= low x (1 + relative). Each of `hints` is tried first, with the number after it.
-Status Narrow(std::vector<Search>& searches, std::span<const double> hints, double relative, const HoldsAt& holds_at);
+// How near low and high must come to each other.
+struct Precision {
+  double relative = 0;  // high <= low x (1 + relative); 0: until they are neighbours in the column's type
+  double from = 0;      // of magnitudes from here on; smaller ones are narrowed down until they are neighbours
+};
+
+// Tries the guesses, then halves all searches in step, so that one call of `holds_at` serves every column.
+Status Narrow(std::vector<Search>& searches, const Precision& precision, const HoldsAt& holds_at);
 
 }  // namespace penstock::train

@@ -305,7 +305,7 @@ class CandidateTrial {
                           .high = limits.differed_min});
     }
     const auto agrees = [&](std::span<const Trial> trials) { return Agrees(searches, trials); };
-    PENSTOCK_TRY(Narrow(searches, {}, kLimitRelative, agrees));
+    PENSTOCK_TRY(Narrow(searches, {.relative = kLimitRelative}, agrees));
     for (const Search& search : searches) PublishBound(search);
     return {};
   }
