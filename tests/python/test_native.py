@@ -127,6 +127,11 @@ def test_regressors_agree(check_same, model, dtype) -> None:
     X = X.astype(dtype)
     model.fit(X, y)
     version = penstock.register(model, X, y, name="m")
+    if version.engine == "python":
+        # Where a sum of float32 cancels out, the original itself is not that exact.
+        assert dtype == np.float32
+        assert "own evaluator in float32 differs on" in version.engine_reason
+        return
     assert version.engine == "own"
     check_same(version, model, X, exact=False)
 

@@ -81,6 +81,7 @@ def test_regressors_agree(model) -> None:
 @pytest.mark.parametrize("seed", [0, 1])
 def test_gradient_boosting_on_many_rows_passes_or_is_told(blurred_digits, seed: int) -> None:
     X, y = blurred_digits(seed, 3000)
+    X = X[:, 20:32]
     for model in (
         GradientBoostingClassifier(n_estimators=5, random_state=0),
         HistGradientBoostingClassifier(max_iter=5, random_state=0),

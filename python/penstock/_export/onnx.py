@@ -89,11 +89,9 @@ def _variants(subject: Subject) -> Iterator[tuple[Any, str]]:
     from sklearn.pipeline import Pipeline
 
     model = _unwrap(subject.model)
-    is_pipeline = isinstance(model, Pipeline)
-    final = model.steps[-1][1] if is_pipeline else model
-    if not _is_made_of_trees(final):
+    if not _is_made_of_trees(_last_step(model)):
         yield model, "float64"
-    elif is_pipeline and len(model.steps) > 1:
+    elif isinstance(model, Pipeline) and len(model.steps) > 1:
         steps = [*model.steps[:-1], ("penstock_cast", CastTransformer(dtype=np.float32))]
         yield Pipeline([*steps, model.steps[-1]]), "float64"
     yield model, "float32"
@@ -103,6 +101,12 @@ def _unwrap(model: Any) -> Any:
     from sklearn.model_selection._search import BaseSearchCV
 
     return _unwrap(model.best_estimator_) if isinstance(model, BaseSearchCV) else model
+
+
+def _last_step(model: Any) -> Any:
+    from sklearn.pipeline import Pipeline
+
+    return _last_step(model.steps[-1][1]) if isinstance(model, Pipeline) else model
 
 
 def _is_made_of_trees(model: Any) -> bool:
@@ -129,6 +133,8 @@ def _convert(subject: Subject, model: Any, precision: str) -> Candidate:
     feeds = _name_inputs(onnx_model, feeds)
     options = _choose_outputs(onnx_model, subject)
     _forget_locales(onnx_model)
+    if "probabilities" in options and _is_made_of_trees(_last_step(model)):
+        _clip_probabilities(onnx_model)
     used = {output.name: output for output in onnx_model.graph.output}
     numbers = [o.type.tensor_type.elem_type for o in used.values()]
     tensors = [tensor(feed.name, feed.type_name, feed.columns) for feed in feeds]
@@ -360,6 +366,26 @@ def _forget_locales(onnx_model: Any) -> None:
             kept = [attribute for attribute in node.attribute if attribute.name != "locale"]
             del node.attribute[:]
             node.attribute.extend([*kept, helper.make_attribute("locale", "C.UTF-8")])
+
+
+def _clip_probabilities(onnx_model: Any) -> None:
+    """Keep probabilities between 0 and 1, which sums of float32 over trees leave by an ulp."""
+    from onnx import TensorProto, helper
+
+    graph = onnx_model.graph
+    name = graph.output[1].name
+    kind = graph.output[1].type.tensor_type.elem_type
+    if kind != TensorProto.FLOAT:
+        return
+    for node in graph.node:
+        for names in (node.input, node.output):
+            for index, used in enumerate(names):
+                if used == name:
+                    names[index] = f"{name}_of_trees"
+    for bound, value in (("lowest", 0.0), ("highest", 1.0)):
+        graph.initializer.append(helper.make_tensor(f"penstock_{bound}", kind, [], [value]))
+    inputs = [f"{name}_of_trees", "penstock_lowest", "penstock_highest"]
+    graph.node.append(helper.make_node("Clip", inputs, [name], name="penstock_clip"))
 
 
 def _choose_outputs(onnx_model: Any, subject: Subject) -> dict[str, Any]:
