@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
-#include <unistd.h>
-
+#include <algorithm>
 #include <filesystem>
+#include <utility>
 
+#include "base/names.h"
 #include "cli/commands.h"
 #include "config/home.h"
 #include "package/package.h"
@@ -12,10 +13,12 @@
 namespace penstock::cli {
 namespace {
 
+constexpr size_t kColumnsShownMax = 4;
+
 json::Value ToJson(const registry::ModelVersion& version) {
-  return json::Object{{"name", version.name},           {"version", version.version},
-                      {"digest", version.digest},       {"created_at_us", version.created_at_us},
-                      {"engine", version.engine},       {"engine_reason", version.engine_reason},
+  return json::Object{{"name", version.name},      {"version", version.version},
+                      {"digest", version.digest},  {"created_at_us", version.created_at_us},
+                      {"engine", version.engine},  {"engine_reason", version.engine_reason},
                       {"details", version.details}};
 }
 
@@ -37,7 +40,8 @@ std::string TextOr(const json::Value& value, std::string_view name, std::string 
 // The candidate that became the engine, else the last that was tried; null when there was none.
 const json::Value* Deciding(const json::Array& candidates) {
   for (const json::Value& candidate : candidates) {
-    if (candidate.Find("passed") != nullptr && *candidate.Find("passed") == json::Value(true)) return &candidate;
+    if (candidate.Find("passed") != nullptr && *candidate.Find("passed") == json::Value(true))
+      return &candidate;
   }
   return candidates.empty() ? nullptr : &candidates.back();
 }
@@ -46,33 +50,48 @@ std::string InputsText(const package::Signature& signature) {
   std::vector<std::vector<std::string>> rows;
   for (const package::Input& input : signature.inputs) {
     std::string rule = input.allows_missing ? "may be missing" : "";
-    if (input.abs_max) rule += fmt::format("{}up to {} in absolute value", rule.empty() ? "" : ", ", input.abs_max->value);
+    if (input.abs_max)
+      rule += fmt::format("{}up to {} in absolute value", rule.empty() ? "" : ", ",
+                          input.abs_max->value);
     rows.push_back({"    " + input.name, std::string(package::TypeName(input.type)), rule});
   }
   return AlignedTable(rows);
 }
 
-// What the signature allows and refuses, one line each.
+// Refusals or limits, those with one kind and reason together: a model refuses most things in every
+// column.
 std::string BordersText(const json::Array& borders, std::string_view heading) {
-  std::string text;
+  std::vector<std::pair<std::string, std::vector<std::string>>> columns_by_rule;
   for (const json::Value& border : borders) {
-    text += fmt::format("  {:<10}{} ({}): {}\n", text.empty() ? heading : "", TextOr(border, "column", ""),
-                        TextOr(border, "kind", ""), TextOr(border, "reason", ""));
+    const std::string rule =
+        fmt::format("({}): {}", TextOr(border, "kind", ""), TextOr(border, "reason", ""));
+    auto found =
+        std::ranges::find(columns_by_rule, rule, [](const auto& entry) { return entry.first; });
+    if (found == columns_by_rule.end()) found = columns_by_rule.insert(found, {rule, {}});
+    found->second.push_back(TextOr(border, "column", ""));
+  }
+  std::string text;
+  for (const auto& [rule, columns] : columns_by_rule) {
+    text += fmt::format("  {:<10}{} {}\n", text.empty() ? heading : "",
+                        QuotedList(columns, kColumnsShownMax), rule);
   }
   return text;
 }
 
 std::string ParityText(const json::Value& report) {
   const json::Array candidates = ListOrNone(report, "candidates");
-  std::string text = fmt::format("  {:<10}{} rows and {} probes", "parity", CountText(IntOr(report, "rows", 0)),
-                                 CountText(IntOr(report, "probes", 0)));
+  std::string text =
+      fmt::format("  {:<10}{} rows and {} probes", "parity", CountText(IntOr(report, "rows", 0)),
+                  CountText(IntOr(report, "probes", 0)));
   const json::Value* deciding = Deciding(candidates);
   if (deciding == nullptr) return text + ": there was no native form to check\n";
   const json::Value* upper = deciding->Find("differing_share_upper_95");
-  text += fmt::format(": {} differ (95 %: < {:.2g} %)\n", CountText(IntOr(*deciding, "differing_rows", 0)),
+  text += fmt::format(": {} differ (95 %: < {:.2g} %)\n",
+                      CountText(IntOr(*deciding, "differing_rows", 0)),
                       upper == nullptr ? 100.0 : 100 * upper->number());
   for (const json::Value& candidate : candidates) {
-    text += fmt::format("  {:<10}{}: {}\n", "", TextOr(candidate, "engine", ""), TextOr(candidate, "reason", ""));
+    text += fmt::format("  {:<10}{}: {}\n", "", TextOr(candidate, "engine", ""),
+                        TextOr(candidate, "reason", ""));
   }
   text += BordersText(ListOrNone(report, "refusals"), "refuses");
   text += BordersText(ListOrNone(*deciding, "limits"), "limits");
@@ -89,7 +108,8 @@ Result<json::Value> ParityReport(const package::Package& package) {
 
 Result<registry::Registry> OpenRegistry(Terminal& terminal) {
   const config::Home home = PENSTOCK_TRY(config::FindHome("", std::filesystem::current_path()));
-  if (home.is_new) terminal.Err(fmt::format("penstock: made '{}', the home of your models\n", home.path.string()));
+  if (home.is_new)
+    terminal.Err(fmt::format("penstock: made '{}', the home of your models\n", home.path.string()));
   return registry::Registry::Open(home.path);
 }
 
@@ -106,10 +126,11 @@ Status List(const ListCommand& command, Terminal& terminal) {
     terminal.Err("penstock: no model is registered yet; penstock register --help shows how\n");
     return {};
   }
-  std::vector<std::vector<std::string>> rows = {{"MODEL", "VERSION", "ENGINE", "CREATED", "PACKAGE"}};
+  std::vector<std::vector<std::string>> rows = {
+      {"MODEL", "VERSION", "ENGINE", "CREATED", "PACKAGE"}};
   for (const registry::ModelVersion& model : models) {
-    rows.push_back({model.name, fmt::format("{}", model.version), model.engine, TimeText(model.created_at_us),
-                    model.digest.substr(0, 12)});
+    rows.push_back({model.name, fmt::format("{}", model.version), model.engine,
+                    TimeText(model.created_at_us), model.digest.substr(0, 12)});
   }
   terminal.Out(AlignedTable(rows));
   return {};
@@ -136,7 +157,8 @@ Status Show(const ShowCommand& command, Terminal& terminal) {
   text += fmt::format("  {:<10}{}\n", "package", version.digest);
   text += fmt::format("  {:<10}{}\n", "engine", version.engine_reason);
   text += ParityText(report);
-  text += fmt::format("  {:<10}{}, {} columns\n", "takes", package::TaskName(signature.task), signature.inputs.size());
+  text += fmt::format("  {:<10}{}, {} columns\n", "takes", package::TaskName(signature.task),
+                      signature.inputs.size());
   terminal.Out(text + InputsText(signature));
   return {};
 }

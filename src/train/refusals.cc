@@ -20,8 +20,8 @@ using package::Type;
 constexpr size_t kReasonBytesMax = 240;
 // The largest double that rounds to a finite float32: half a unit above it lies infinity.
 constexpr double kFloat32Edge = 3.4028235677973362e38;
-// From here on nobody minds where exactly a refusal begins, and every answer of the original that a search costs is
-// dear: an eighth is near enough. Below it is found to the last bit.
+// From here on nobody minds where exactly a refusal begins, and every answer of the original that a
+// search costs is dear: an eighth is near enough. Below it is found to the last bit.
 constexpr Precision kEdgePrecision{.relative = 0.125, .from = 9007199254740992.0};
 
 // The first line, cut so that it stays valid UTF-8.
@@ -34,7 +34,8 @@ std::string ReasonOf(const Status& status) {
 }
 
 bool IsNumberProbe(const Probe& probe) {
-  return probe.kind == ProbeKind::kMagnitude || probe.kind == ProbeKind::kBound || probe.kind == ProbeKind::kZero;
+  return probe.kind == ProbeKind::kMagnitude || probe.kind == ProbeKind::kBound ||
+         probe.kind == ProbeKind::kZero;
 }
 
 // Only the first row of what is likely to be refused: each refusal costs a call of its own.
@@ -47,21 +48,22 @@ Split SplitByRow(std::span<const Probe> probes) {
   Split split;
   const Probe* previous = nullptr;
   for (const Probe& probe : probes) {
-    const bool is_repeat = previous != nullptr && previous->kind == probe.kind && previous->column == probe.column &&
-                           previous->cell == probe.cell;
+    const bool is_repeat = previous != nullptr && previous->kind == probe.kind &&
+                           previous->column == probe.column && previous->cell == probe.cell;
     (is_repeat ? split.rest : split.first).push_back(probe);
     previous = &probe;
   }
   return split;
 }
 
-// Where a model that scales a column first, as scikit-learn's scalers do, meets the edge of float32: by standard
-// deviation, range, interquartile range, or largest value.
+// Where a model that scales a column first, as scikit-learn's scalers do, meets the edge of
+// float32: by standard deviation, range, interquartile range, or largest value.
 std::vector<double> ScaledEdges(const train::Column& column) {
   std::vector<double> values;
   for (int64_t row = 0; row < Size(column); ++row) {
     const Cell cell = At(column, row);
-    if (const int64_t* integer = std::get_if<int64_t>(&cell)) values.push_back(static_cast<double>(*integer));
+    if (const int64_t* integer = std::get_if<int64_t>(&cell))
+      values.push_back(static_cast<double>(*integer));
     const double* number = std::get_if<double>(&cell);
     if (number != nullptr && std::isfinite(*number)) values.push_back(*number);
   }
@@ -72,10 +74,13 @@ std::vector<double> ScaledEdges(const train::Column& column) {
   for (const double value : values) mean += value / count;
   double variance = 0;
   for (const double value : values) variance += (value - mean) * (value - mean) / count;
-  const auto quantile = [&](double share) { return values[static_cast<size_t>(share * (count - 1))]; };
+  const auto quantile = [&](double share) {
+    return values[static_cast<size_t>(share * (count - 1))];
+  };
   std::vector<double> edges;
-  for (const double scale : {std::sqrt(variance), values.back() - values.front(), quantile(0.75) - quantile(0.25),
-                             std::max(std::fabs(values.front()), std::fabs(values.back()))}) {
+  for (const double scale :
+       {std::sqrt(variance), values.back() - values.front(), quantile(0.75) - quantile(0.25),
+        std::max(std::fabs(values.front()), std::fabs(values.back()))}) {
     const double edge = scale * kFloat32Edge;
     if (edge > 0 && std::isfinite(edge)) edges.push_back(edge);
   }
@@ -94,8 +99,8 @@ struct ColumnFindings {
 
 class Finder {
  public:
-  Finder(const package::Signature& signature, const Columns& rows, const std::vector<ColumnRange>& ranges,
-         Questions& questions)
+  Finder(const package::Signature& signature, const Columns& rows,
+         const std::vector<ColumnRange>& ranges, Questions& questions)
       : rows_(rows), ranges_(ranges), questions_(questions), columns_(ranges.size()) {
     found_.signature = signature;
   }
@@ -111,15 +116,18 @@ class Finder {
  private:
   Status AskAll(std::span<const Probe> probes) {
     Split split = SplitByRow(probes);
-    // Alike probes side by side: by kind, then by size, so that halving finds the refused ones quickly.
-    std::ranges::stable_sort(split.first, {}, [](const Probe& p) { return std::pair(p.kind, MagnitudeOf(p)); });
+    // Alike probes side by side: by kind, then by size, so that halving finds the refused ones
+    // quickly.
+    std::ranges::stable_sort(split.first, {},
+                             [](const Probe& p) { return std::pair(p.kind, MagnitudeOf(p)); });
     std::vector<Reply> replies = PENSTOCK_TRY(questions_.Ask(split.first));
     std::set<std::tuple<ProbeKind, int, Cell>> refused;
     for (size_t i = 0; i < replies.size(); ++i) {
       const Probe& probe = split.first[i];
       if (replies[i].is_refused) refused.insert({probe.kind, probe.column, probe.cell});
     }
-    std::erase_if(split.rest, [&](const Probe& p) { return refused.contains({p.kind, p.column, p.cell}); });
+    std::erase_if(split.rest,
+                  [&](const Probe& p) { return refused.contains({p.kind, p.column, p.cell}); });
     std::vector<Reply> more = PENSTOCK_TRY(questions_.Ask(split.rest));
     found_.probes = std::move(split.first);
     found_.probes.insert(found_.probes.end(), split.rest.begin(), split.rest.end());
@@ -142,7 +150,8 @@ class Finder {
   }
 
   void SortRefused(const Probe& probe, const std::string& reason) {
-    if (probe.kind == ProbeKind::kZeroRow || probe.kind == ProbeKind::kFlag) return CannotSay(probe, reason);
+    if (probe.kind == ProbeKind::kZeroRow || probe.kind == ProbeKind::kFlag)
+      return CannotSay(probe, reason);
     const auto index = static_cast<size_t>(probe.column);
     ColumnFindings& column = columns_[index];
     if (probe.kind == ProbeKind::kMissing) {
@@ -163,9 +172,10 @@ class Finder {
 
   void CannotSay(const Probe& probe, const std::string& reason) {
     if (!found_.inexpressible.empty()) return;
-    found_.inexpressible = fmt::format("the model refuses {} in row {} ({}) but answers rows that a native form cannot "
-                                       "tell from it",
-                                       ToText(found_.signature, probe), probe.row, reason);
+    found_.inexpressible = fmt::format(
+        "the model refuses {} in row {} ({}) but answers rows that a native form cannot "
+        "tell from it",
+        ToText(found_.signature, probe), probe.row, reason);
   }
 
   Status FindEdges() {
@@ -194,7 +204,8 @@ class Finder {
   }
 
   // Both signs must be answered for a magnitude to count as accepted.
-  Result<std::vector<bool>> Accepts(const std::vector<Search>& searches, std::span<const Trial> trials) {
+  Result<std::vector<bool>> Accepts(const std::vector<Search>& searches,
+                                    std::span<const Trial> trials) {
     std::vector<bool> accepts(trials.size(), true);
     for (const double sign : {1.0, -1.0}) {
       std::vector<Probe> probes;
@@ -237,18 +248,22 @@ class Finder {
       if (!IsMissing(cell)) seen.insert(strings.values[static_cast<size_t>(row)]);
     }
     if (seen.size() > kCategoriesMax) {
-      found_.inexpressible = fmt::format("the model refuses strings of column '{}' that it does not know ({}), and "
-                                         "knows more than {}",
-                                         input.name, reason, kCategoriesMax);
+      found_.inexpressible = fmt::format(
+          "the model refuses strings of column '{}' that it does not know ({}), and "
+          "knows more than {}",
+          input.name, reason, kCategoriesMax);
       return;
     }
     input.categories.assign(seen.begin(), seen.end());
-    input.categories_reason = fmt::format("the original refuses what it does not know ({})", reason);
+    input.categories_reason =
+        fmt::format("the original refuses what it does not know ({})", reason);
   }
 
   void Add(const package::Input& input, std::string kind, double abs_max, std::string reason) {
-    found_.refusals.push_back(
-        {.column = input.name, .kind = std::move(kind), .abs_max = abs_max, .reason = std::move(reason)});
+    found_.refusals.push_back({.column = input.name,
+                               .kind = std::move(kind),
+                               .abs_max = abs_max,
+                               .reason = std::move(reason)});
   }
 
   const Columns& rows_;
@@ -277,7 +292,8 @@ Result<engine::Predictions> Questions::AskRows() {
   std::vector<int64_t> chunk;
   for (int64_t begin = 0; begin < rows_.rows(); begin += RowsPerCall(rows_)) {
     chunk.clear();
-    for (int64_t row = begin; row < std::min(rows_.rows(), begin + RowsPerCall(rows_)); ++row) chunk.push_back(row);
+    for (int64_t row = begin; row < std::min(rows_.rows(), begin + RowsPerCall(rows_)); ++row)
+      chunk.push_back(row);
     Append(PENSTOCK_TRY(Call(rows_.Gather(chunk))), all);
   }
   return all;
@@ -287,10 +303,13 @@ Result<std::vector<Reply>> Questions::Ask(std::span<const Probe> probes) {
   std::vector<Reply> replies(probes.size());
   const auto limit = static_cast<size_t>(RowsPerCall(rows_));
   for (size_t begin = 0; begin < probes.size();) {
-    // One kind a call: a missing value turns a whole column of integers into floating point numbers.
+    // One kind a call: a missing value turns a whole column of integers into floating point
+    // numbers.
     size_t end = begin;
-    while (end < probes.size() && end - begin < limit && probes[end].kind == probes[begin].kind) ++end;
-    PENSTOCK_TRY(AskRange(probes.subspan(begin, end - begin), std::span(replies).subspan(begin, end - begin)));
+    while (end < probes.size() && end - begin < limit && probes[end].kind == probes[begin].kind)
+      ++end;
+    PENSTOCK_TRY(AskRange(probes.subspan(begin, end - begin),
+                          std::span(replies).subspan(begin, end - begin)));
     begin = end;
   }
   return replies;
@@ -318,7 +337,9 @@ Status Questions::AskRange(std::span<const Probe> probes, std::span<Reply> repli
   } while (replies[single++].is_refused && single < probes.size());
   if (single == probes.size()) return {};
   const size_t half = single + (probes.size() - single) / 2;
-  if (half > single) PENSTOCK_TRY(AskRange(probes.subspan(single, half - single), replies.subspan(single, half - single)));
+  if (half > single)
+    PENSTOCK_TRY(
+        AskRange(probes.subspan(single, half - single), replies.subspan(single, half - single)));
   return AskRange(probes.subspan(half), replies.subspan(half));
 }
 
