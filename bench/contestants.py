@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import joblib
-import penstock
-from _penstock import binary_dir
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
+
+import penstock
+from _penstock import binary_dir
 
 ROOT = Path(__file__).resolve().parents[1]
 PEERS = ROOT / "bench" / "peers"
@@ -48,7 +49,9 @@ def registered_package(home: Path, engine: str) -> tuple[Path, str]:
     X, y, model = digits()
     version = penstock.register(model, X, y, name=f"digits-{engine}", engine=engine, home=home)
     if version.engine != engine:
-        sys.exit(f"the digits model runs by '{version.engine}', '{engine}' was expected: {version!r}")
+        sys.exit(
+            f"the digits model runs by '{version.engine}', '{engine}' was expected: {version!r}"
+        )
     return home / "packages" / version.digest, f"{version.name}@{version.version}"
 
 
@@ -76,7 +79,11 @@ class Contestant:
         )
         while not self.answers():
             if self.process.poll() is not None or time.perf_counter() - begin > READY_S_MAX:
-                told = self.process.communicate()[1].decode() if self.process.poll() is not None else "no answer"
+                told = (
+                    self.process.communicate()[1].decode()
+                    if self.process.poll() is not None
+                    else "no answer"
+                )
                 sys.exit(f"{self.title} did not start: {told}")
             time.sleep(READY_POLL_S)
         self.ready_ms.append((time.perf_counter() - begin) * 1000)
@@ -140,7 +147,14 @@ def free_port() -> int:
 def penstock_server(key: str, title: str, package: Path, spec: str) -> Contestant:
     """Return Penstock's own server with one loop."""
     port = free_port()
-    program = [str(Path(binary_dir) / "penstock-server"), str(package), "--as", spec, "--loops", "1"]
+    program = [
+        str(Path(binary_dir) / "penstock-server"),
+        str(package),
+        "--as",
+        spec,
+        "--loops",
+        "1",
+    ]
     options = ["--port", str(port), "--admin-port", "0", "--drain-notice-ms", "0"]
     return Contestant(key, title, program + options, port)
 
@@ -194,4 +208,6 @@ def floor(scratch: Path, answer: bytes) -> Contestant:
     file.write_bytes(answer)
     port = free_port()
     program = str(Path(binary_dir) / "penstock-floor")
-    return Contestant("floor", "bare epoll floor", [program, str(port), str(file)], port, has_ready_route=False)
+    return Contestant(
+        "floor", "bare epoll floor", [program, str(port), str(file)], port, has_ready_route=False
+    )

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The floor of the serving benchmark: the least that any server on this kernel can spend on a request. A bare epoll
-// loop that looks for the end of the headers and the length of the body, understands nothing else, and sends back the
-// bytes of one fixed answer. It checks no input and has no limits: it is a ruler, not a server.
+// The floor of the serving benchmark: the least that any server on this kernel can spend on a
+// request. A bare epoll loop that looks for the end of the headers and the length of the body,
+// understands nothing else, and sends back the bytes of one fixed answer. It checks no input and
+// has no limits: it is a ruler, not a server.
 //
 //     penstock-floor PORT [ANSWER_FILE]    prints its port; ends on SIGTERM
 #include <netinet/in.h>
@@ -43,17 +44,19 @@ size_t RequestBytes(std::string_view data) {
 
 // False when the connection is over.
 bool Serve(Connection& connection, std::string_view answer) {
-  const ssize_t got =
-      ::recv(connection.fd, connection.data.data() + connection.size, connection.data.size() - connection.size, 0);
+  const ssize_t got = ::recv(connection.fd, connection.data.data() + connection.size,
+                             connection.data.size() - connection.size, 0);
   if (got <= 0) return got < 0 && errno == EAGAIN;
   connection.size += static_cast<size_t>(got);
   size_t used = 0;
-  while (const size_t bytes = RequestBytes({connection.data.data() + used, connection.size - used})) {
+  while (const size_t bytes =
+             RequestBytes({connection.data.data() + used, connection.size - used})) {
     used += bytes;
     if (::send(connection.fd, answer.data(), answer.size(), MSG_NOSIGNAL) < 0) return false;
   }
   connection.size -= used;
-  if (connection.size > 0) std::memmove(connection.data.data(), connection.data.data() + used, connection.size);
+  if (connection.size > 0)
+    std::memmove(connection.data.data(), connection.data.data() + used, connection.size);
   return true;
 }
 
@@ -66,7 +69,8 @@ int Listen(int port) {
   address.sin_family = AF_INET;
   address.sin_port = htons(static_cast<uint16_t>(port));
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  if (::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 || ::listen(fd, SOMAXCONN) != 0) {
+  if (::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
+      ::listen(fd, SOMAXCONN) != 0) {
     std::perror("penstock-floor: cannot listen");
     std::exit(1);
   }

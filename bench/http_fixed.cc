@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The HTTP server alone: src/http with a handler that sends one fixed answer. Beside penstock-floor it shows what the
-// parser, the limits and the response writer cost.
+// The HTTP server alone: src/http with a handler that sends one fixed answer. Beside penstock-floor
+// it shows what the parser, the limits and the response writer cost.
 //
 //     penstock-http-fixed PORT    prints its URL; ends on SIGTERM
 #include <csignal>
@@ -29,7 +29,8 @@ int main(int argc, char** argv) {
   sigaddset(&ends, SIGINT);
   pthread_sigmask(SIG_BLOCK, &ends, nullptr);
   auto server = penstock::http::Server::Create(
-      {.port = argc > 1 ? std::atoi(argv[1]) : 0, .make_handler = [](int) { return std::make_unique<FixedAnswer>(); }});
+      {.port = argc > 1 ? std::atoi(argv[1]) : 0,
+       .make_handler = [](int) { return std::make_unique<FixedAnswer>(); }});
   if (!server.ok() || !(*server)->Start().ok()) {
     std::fprintf(stderr, "penstock-http-fixed: %s\n", server.status().message().c_str());
     return 1;

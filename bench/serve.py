@@ -44,16 +44,44 @@ PEER_BARS = {"fastapi_sklearn": 60, "fastapi_onnx": 30}
 READY_MS_BAR, RSS_MB_BAR, HALF_LOAD_P99_US_BAR = 20, 15, 1000
 
 
-def wrk(contestant: Contestant, body: Path, *, seconds: int, connections: int, core: int, delay_ms: int = 0) -> Any:
+def wrk(
+    contestant: Contestant,
+    body: Path,
+    *,
+    seconds: int,
+    connections: int,
+    core: int,
+    delay_ms: int = 0,
+) -> Any:
     """Run wrk against a contestant and return what it counted, with the server's CPU."""
-    environment = {**os.environ, "PENSTOCK_BENCH_BODY": str(body), "PENSTOCK_BENCH_DELAY_MS": str(delay_ms)}
-    command = ["taskset", "-c", str(core), "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s"]
-    command += ["-s", str(ROOT / "bench" / "wrk.lua"), f"http://127.0.0.1:{contestant.port}/predict"]
+    environment = {
+        **os.environ,
+        "PENSTOCK_BENCH_BODY": str(body),
+        "PENSTOCK_BENCH_DELAY_MS": str(delay_ms),
+    }
+    command = [
+        "taskset",
+        "-c",
+        str(core),
+        "wrk",
+        "-t1",
+        f"-c{connections}",
+        f"-d{seconds}s",
+        "--timeout",
+        "10s",
+    ]
+    command += [
+        "-s",
+        str(ROOT / "bench" / "wrk.lua"),
+        f"http://127.0.0.1:{contestant.port}/predict",
+    ]
     cpu_before = contestant.cpu_s()
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     counted = json.loads(done.stdout.splitlines()[-1])
     if counted["failed"] or not counted["requests"]:
-        sys.exit(f"{contestant.title}: {counted['failed']} requests failed\n{done.stdout}{done.stderr}")
+        sys.exit(
+            f"{contestant.title}: {counted['failed']} requests failed\n{done.stdout}{done.stderr}"
+        )
     counted["cpu_us"] = (contestant.cpu_s() - cpu_before) * 1e6 / counted["requests"]
     counted["per_s"] = counted["requests"] / counted["seconds"]
     return counted
@@ -96,7 +124,9 @@ def check_answer(contestant: Contestant, body: bytes) -> bytes:
     answer = raw_answer(contestant, body)
     said = json.loads(answer.partition(b"\r\n\r\n")[2])
     expected = model.predict_proba(np.round(X[:1], 4))
-    if said["predictions"] != model.predict(X[:1]).tolist() or not np.allclose(said["probabilities"], expected, atol=1e-4):
+    if said["predictions"] != model.predict(X[:1]).tolist() or not np.allclose(
+        said["probabilities"], expected, atol=1e-4
+    ):
         sys.exit(f"{contestant.title} answers wrongly: {said}")
     return answer
 
@@ -110,9 +140,13 @@ def start_all(contestants: list[Contestant]) -> None:
                 contestant.stop()
 
 
-def summarise(contestant: Contestant, floor_cpu_us: list[float], extra: dict[str, float]) -> dict[str, Any]:
+def summarise(
+    contestant: Contestant, floor_cpu_us: list[float], extra: dict[str, float]
+) -> dict[str, Any]:
     """Return medians over the rounds; the ratio to the floor is taken round by round."""
-    medians = {key: statistics.median(r[key] for r in contestant.rounds) for key in contestant.rounds[0]}
+    medians = {
+        key: statistics.median(r[key] for r in contestant.rounds) for key in contestant.rounds[0]
+    }
     ratios = [r["cpu_us"] / base for r, base in zip(contestant.rounds, floor_cpu_us, strict=True)]
     return {
         "title": contestant.title,
@@ -131,8 +165,14 @@ def run(rounds: int, seconds: int, scratch: Path) -> dict[str, Any]:
     body_file = scratch / "body.json"
     body_file.write_bytes(body)
     servers = [
-        penstock_server("own", "Penstock, own evaluator", *registered_package(scratch / "home", "own")),
-        penstock_server("onnxruntime", "Penstock, ONNX Runtime", *registered_package(scratch / "home", "onnxruntime")),
+        penstock_server(
+            "own", "Penstock, own evaluator", *registered_package(scratch / "home", "own")
+        ),
+        penstock_server(
+            "onnxruntime",
+            "Penstock, ONNX Runtime",
+            *registered_package(scratch / "home", "onnxruntime"),
+        ),
         *exported_peers(scratch),
     ]
     start_all(servers)
@@ -148,7 +188,10 @@ def run(rounds: int, seconds: int, scratch: Path) -> dict[str, Any]:
             for contestant in contestants:
                 contestant.rounds.append(measure_round(contestant, body_file, seconds))
                 told = contestant.rounds[-1]
-                print(f"round {number + 1}  {contestant.title:26} {told['cpu_us']:9.1f} us CPU  {told['per_s']:9.0f}/s", flush=True)
+                print(
+                    f"round {number + 1}  {contestant.title:26} {told['cpu_us']:9.1f} us CPU  {told['per_s']:9.0f}/s",
+                    flush=True,
+                )
         extras = {c.key: half_load_p99_us(c, body_file, seconds) for c in contestants}
         floor_cpu_us = [r["cpu_us"] for r in base.rounds]
         return {c.key: summarise(c, floor_cpu_us, extras[c.key]) for c in contestants}
@@ -188,29 +231,64 @@ def bars(results: dict[str, Any]) -> list[tuple[str, str, str, bool]]:
     rows = []
     for key, bar in BARS.items():
         ratio = results[key]["cpu_ratio_to_floor"]
-        rows.append((f"{results[key]['title']}: CPU / floor", f"<= {bar}", f"{ratio:.2f}", ratio <= bar))
+        rows.append(
+            (f"{results[key]['title']}: CPU / floor", f"<= {bar}", f"{ratio:.2f}", ratio <= bar)
+        )
     for key, bar in PEER_BARS.items():
         times = results[key]["cpu_us"] / own["cpu_us"]
-        rows.append((f"{results[key]['title']}: CPU / Penstock", f">= {bar}", f"{times:.0f}", times >= bar))
+        rows.append(
+            (f"{results[key]['title']}: CPU / Penstock", f">= {bar}", f"{times:.0f}", times >= bar)
+        )
     p99 = own["half_load_p99_us"]
-    rows.append(("p99 at half load", f"< {HALF_LOAD_P99_US_BAR} us", f"{p99:,.0f} us", p99 < HALF_LOAD_P99_US_BAR))
-    rows.append(("exec to ready", f"< {READY_MS_BAR} ms", f"{own['ready_ms']:.1f} ms", own["ready_ms"] < READY_MS_BAR))
-    rows.append(("RSS", f"< {RSS_MB_BAR} MB", f"{own['rss_mb']:.1f} MB", own["rss_mb"] < RSS_MB_BAR))
+    rows.append(
+        (
+            "p99 at half load",
+            f"< {HALF_LOAD_P99_US_BAR} us",
+            f"{p99:,.0f} us",
+            p99 < HALF_LOAD_P99_US_BAR,
+        )
+    )
+    rows.append(
+        (
+            "exec to ready",
+            f"< {READY_MS_BAR} ms",
+            f"{own['ready_ms']:.1f} ms",
+            own["ready_ms"] < READY_MS_BAR,
+        )
+    )
+    rows.append(
+        ("RSS", f"< {RSS_MB_BAR} MB", f"{own['rss_mb']:.1f} MB", own["rss_mb"] < RSS_MB_BAR)
+    )
     return rows
 
 
 def build_floor() -> None:
     """Compile the program that only this benchmark needs."""
     release = ROOT / "build" / "release"
-    subprocess.run(["cmake", "-DPENSTOCK_BENCH=ON", "-S", ROOT, "-B", release], check=True, stdout=subprocess.DEVNULL)
-    subprocess.run(["ninja", "-C", release, "penstock-floor"], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        ["cmake", "-DPENSTOCK_BENCH=ON", "-S", ROOT, "-B", release],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    subprocess.run(
+        ["ninja", "-C", release, "penstock-floor"], check=True, stdout=subprocess.DEVNULL
+    )
 
 
 def about_this_run(rounds: int) -> dict[str, Any]:
     """Return what a reader needs to judge the figures."""
-    commit = subprocess.run(["git", "-C", ROOT, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True)
+    commit = subprocess.run(
+        ["git", "-C", ROOT, "rev-parse", "--short", "HEAD"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     model = next(
-        (line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")),
+        (
+            line.partition(":")[2].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if line.startswith("model name")
+        ),
         "unknown CPU",
     )
     return {
@@ -226,7 +304,9 @@ def main() -> int:
     """Run the benchmark and write serve.json and serve.md."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=int, default=3, help="of load with 32 connections, each round")
+    parser.add_argument(
+        "--seconds", type=int, default=3, help="of load with 32 connections, each round"
+    )
     parser.add_argument("--out", type=Path, default=ROOT / "bench" / "results")
     options = parser.parse_args()
     if len(os.sched_getaffinity(0)) < 2:
@@ -236,7 +316,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         results = run(options.rounds, options.seconds, Path(folder))
     options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "serve.json").write_text(json.dumps({"about": about, "results": results}, indent=1) + "\n")
+    (options.out / "serve.json").write_text(
+        json.dumps({"about": about, "results": results}, indent=1) + "\n"
+    )
     table = markdown(results, about)
     (options.out / "serve.md").write_text(table)
     print(table)

@@ -72,7 +72,7 @@ class DataLossError(PenstockError): ...
 class UnauthenticatedError(PenstockError): ...
 
 def own_evaluator(steps_json: str, arrays: dict[str, NDArray[Any]]) -> bytes:
-    """Return the bytes of `evaluator.safetensors` for these steps (docs/internals/package-format.md).
+    """Return the bytes of `evaluator.safetensors` for these steps (docs/internals).
 
     Arrays are float64, float32, int64, int32, uint8 or bool, contiguous or not; steps name them.
     Whether the steps make sense is judged where the evaluator is loaded: `register` reports it.

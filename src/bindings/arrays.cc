@@ -16,7 +16,8 @@ namespace nb = nanobind;
 
 [[noreturn]] void RaiseNoArray(const std::string& what, nb::handle array) {
   const nb::str type = nb::str(array.type().attr("__name__"));
-  Raise(InvalidArgument(fmt::format("{} is of type {}; an array of numbers or booleans was expected", what, type.c_str())));
+  Raise(InvalidArgument(fmt::format(
+      "{} is of type {}; an array of numbers or booleans was expected", what, type.c_str())));
 }
 
 }  // namespace
@@ -27,7 +28,8 @@ ArrayView::ArrayView(nb::handle array, const std::string& what) : what_(what) {
     RaiseNoArray(what, array);
   }
   std::string_view format = buffer_.format == nullptr ? "B" : buffer_.format;
-  if (!format.empty() && (format[0] == '@' || format[0] == '=' || format[0] == '<')) format.remove_prefix(1);
+  if (!format.empty() && (format[0] == '@' || format[0] == '=' || format[0] == '<'))
+    format.remove_prefix(1);
   const char code = format.size() == 1 ? format[0] : '\0';
   const size_t bytes = item_bytes();
   if (code == '?') {
@@ -55,7 +57,8 @@ void ArrayView::Visit(F&& f) const {
     for (int d = 0; d < last; ++d) row += index[static_cast<size_t>(d)] * buffer_.strides[d];
     for (int64_t i = 0; i < size(last); ++i) {
       T value;
-      std::memcpy(&value, row + i * buffer_.strides[last], sizeof(T));  // elements need not be aligned
+      std::memcpy(&value, row + i * buffer_.strides[last],
+                  sizeof(T));  // elements need not be aligned
       f(value);
     }
     for (int d = last - 1; d >= 0 && ++index[static_cast<size_t>(d)] == buffer_.shape[d]; --d) {
@@ -97,7 +100,8 @@ std::vector<int64_t> ArrayView::Integers() const {
     values.push_back(static_cast<int64_t>(value));
   });
   if (too_large == 0) return values;
-  Raise(InvalidArgument(fmt::format("{} holds {}; integers up to 2^63 - 1 were expected", what_, too_large)));
+  Raise(InvalidArgument(
+      fmt::format("{} holds {}; integers up to 2^63 - 1 were expected", what_, too_large)));
 }
 
 std::string ArrayView::Bytes() const {

@@ -12,11 +12,12 @@
 
 namespace penstock::bindings {
 
-// The memory of an array, borrowed through Python's buffer protocol: read-only and strided arrays are taken as they
-// are. Made, used and destroyed with the GIL held.
+// The memory of an array, borrowed through Python's buffer protocol: read-only and strided arrays
+// are taken as they are. Made, used and destroyed with the GIL held.
 class ArrayView {
  public:
-  // Throws (InvalidArgumentError, with `what` in the message) for what is no array of numbers or booleans.
+  // Throws (InvalidArgumentError, with `what` in the message) for what is no array of numbers or
+  // booleans.
   ArrayView(nanobind::handle array, const std::string& what);
   ~ArrayView() { PyBuffer_Release(&buffer_); }
   ArrayView(const ArrayView&) = delete;
@@ -48,13 +49,16 @@ class ArrayView {
   std::string what_;
 };
 
-// A NumPy array that owns the vector's memory: nothing is copied. `shape` must multiply to the vector's size.
+// A NumPy array that owns the vector's memory: nothing is copied. `shape` must multiply to the
+// vector's size.
 template <typename T>
 nanobind::object ToNumPy(std::vector<T> values, std::vector<size_t> shape) {
   auto kept = std::make_unique<std::vector<T>>(std::move(values));
   T* data = kept->data();
-  const nanobind::capsule owner(kept.release(), [](void* p) noexcept { delete static_cast<std::vector<T>*>(p); });
-  return nanobind::cast(nanobind::ndarray<nanobind::numpy, T>(data, shape.size(), shape.data(), owner));
+  const nanobind::capsule owner(kept.release(),
+                                [](void* p) noexcept { delete static_cast<std::vector<T>*>(p); });
+  return nanobind::cast(
+      nanobind::ndarray<nanobind::numpy, T>(data, shape.size(), shape.data(), owner));
 }
 
 }  // namespace penstock::bindings

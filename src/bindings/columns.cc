@@ -18,13 +18,15 @@ using package::Type;
 std::string TextOf(nb::handle object, const std::string& what) {
   if (!PyUnicode_Check(object.ptr())) {
     const std::string type = nb::cast<std::string>(object.type().attr("__name__"));
-    Raise(InvalidArgument(fmt::format("{} holds an object of type {}; str was expected", what, type)));
+    Raise(InvalidArgument(
+        fmt::format("{} holds an object of type {}; str was expected", what, type)));
   }
   Py_ssize_t size = 0;
   const char* text = PyUnicode_AsUTF8AndSize(object.ptr(), &size);
   if (text == nullptr) {
     PyErr_Clear();  // lone surrogates
-    Raise(InvalidArgument(fmt::format("{} holds a str that is not valid Unicode; UTF-8 text was expected", what)));
+    Raise(InvalidArgument(
+        fmt::format("{} holds a str that is not valid Unicode; UTF-8 text was expected", what)));
   }
   return {text, static_cast<size_t>(size)};
 }
@@ -58,11 +60,13 @@ train::Column ToColumn(const package::Input& input, nb::handle values) {
     return FromList<train::Strings>(values, [&](nb::handle item) { return TextOf(item, what); });
   }
   if (input.type == Type::kBool && PyList_Check(values.ptr())) {
-    return FromList<train::Bools>(values, [&](nb::handle item) -> uint8_t { return BoolOf(item, what) ? 1 : 0; });
+    return FromList<train::Bools>(
+        values, [&](nb::handle item) -> uint8_t { return BoolOf(item, what) ? 1 : 0; });
   }
   const ArrayView view(values, what);
   if (view.dimensions() != 1) {
-    Raise(InvalidArgument(fmt::format("{} has {} dimensions; one was expected", what, view.dimensions())));
+    Raise(InvalidArgument(
+        fmt::format("{} has {} dimensions; one was expected", what, view.dimensions())));
   }
   if (input.type == Type::kBool) {
     train::Bools bools;
@@ -80,8 +84,10 @@ train::Column ToColumn(const package::Input& input, nb::handle values) {
 
 nb::object ColumnToPython(const train::Column& column) {
   const auto rows = static_cast<size_t>(train::Size(column));
-  if (const auto* numbers = std::get_if<train::Numbers>(&column)) return ToNumPy(numbers->values, {rows});
-  if (const auto* integers = std::get_if<train::Integers>(&column)) return ToNumPy(integers->values, {rows});
+  if (const auto* numbers = std::get_if<train::Numbers>(&column))
+    return ToNumPy(numbers->values, {rows});
+  if (const auto* integers = std::get_if<train::Integers>(&column))
+    return ToNumPy(integers->values, {rows});
   const auto* bools = std::get_if<train::Bools>(&column);
   if (bools != nullptr && bools->missing.empty()) {
     return ToNumPy(bools->values, {rows}).attr("view")("bool");
@@ -111,8 +117,9 @@ std::vector<int64_t> IndicesOf(const std::vector<T>& classes, const std::vector<
   for (const T& label : labels) {
     const auto found = index.find(label);
     if (found == index.end()) {
-      Raise(InvalidArgument(fmt::format("predict returned the label {}, which is not one of the model's {} classes",
-                                        label, classes.size())));
+      Raise(InvalidArgument(
+          fmt::format("predict returned the label {}, which is not one of the model's {} classes",
+                      label, classes.size())));
     }
     indices.push_back(found->second);
   }
@@ -125,13 +132,15 @@ nb::object AsList(nb::handle labels) {
 
 std::vector<std::string> TextLabels(nb::handle labels) {
   std::vector<std::string> texts;
-  for (const nb::handle label : AsList(labels)) texts.push_back(TextOf(label, "what predict returned"));
+  for (const nb::handle label : AsList(labels))
+    texts.push_back(TextOf(label, "what predict returned"));
   return texts;
 }
 
 // Lists and arrays of Python objects become arrays of numbers first.
 nb::object AsArray(nb::handle values, const char* dtype) {
-  const bool is_plain = nb::hasattr(values, "dtype") && nb::cast<std::string>(values.attr("dtype").attr("kind")) != "O";
+  const bool is_plain = nb::hasattr(values, "dtype") &&
+                        nb::cast<std::string>(values.attr("dtype").attr("kind")) != "O";
   const bool is_half = is_plain && nb::cast<int64_t>(values.attr("dtype").attr("itemsize")) == 2;
   const bool is_float = is_plain && nb::cast<std::string>(values.attr("dtype").attr("kind")) == "f";
   if (is_plain && !(is_float && is_half)) return nb::borrow(values);
@@ -140,24 +149,29 @@ nb::object AsArray(nb::handle values, const char* dtype) {
 
 std::vector<int64_t> ClassIndices(const package::Classes& classes, nb::handle labels) {
   const std::string what = "what predict returned";
-  if (const auto* texts = std::get_if<std::vector<std::string>>(&classes)) return IndicesOf(*texts, TextLabels(labels));
+  if (const auto* texts = std::get_if<std::vector<std::string>>(&classes))
+    return IndicesOf(*texts, TextLabels(labels));
   if (const auto* numbers = std::get_if<std::vector<double>>(&classes)) {
     return IndicesOf(*numbers, ArrayView(AsArray(labels, "float64"), what).Doubles());
   }
   const std::vector<int64_t> given = ArrayView(AsArray(labels, "int64"), what).Integers();
-  if (const auto* integers = std::get_if<std::vector<int64_t>>(&classes)) return IndicesOf(*integers, given);
+  if (const auto* integers = std::get_if<std::vector<int64_t>>(&classes))
+    return IndicesOf(*integers, given);
   const auto& bools = std::get<std::vector<bool>>(classes);
   return IndicesOf(std::vector<int64_t>(bools.begin(), bools.end()), given);
 }
 
 // Numbers of shape (rows,) or (rows, width).
-std::vector<double> Values(nb::handle values, const char* what, int64_t rows, int64_t width, bool& is_float32) {
+std::vector<double> Values(nb::handle values, const char* what, int64_t rows, int64_t width,
+                           bool& is_float32) {
   const nb::object array = AsArray(values, "float64");
   const ArrayView view(array, what);
   const int64_t given_width = view.dimensions() == 2 ? view.size(1) : 1;
-  if (view.dimensions() < 1 || view.dimensions() > 2 || view.size(0) != rows || given_width != width) {
-    Raise(InvalidArgument(fmt::format("{} has {} dimensions and {} values; {} for each of {} rows were expected", what,
-                                      view.dimensions(), view.count(), width, rows)));
+  if (view.dimensions() < 1 || view.dimensions() > 2 || view.size(0) != rows ||
+      given_width != width) {
+    Raise(InvalidArgument(
+        fmt::format("{} has {} dimensions and {} values; {} for each of {} rows were expected",
+                    what, view.dimensions(), view.count(), width, rows)));
   }
   is_float32 = is_float32 || (view.is_float() && view.item_bytes() == sizeof(float));
   return view.Doubles();
@@ -170,7 +184,8 @@ train::Columns ToColumns(const package::Signature& signature, nb::handle columns
   size_t index = 0;
   for (const nb::handle column : columns) {
     if (index == signature.inputs.size()) {
-      Raise(InvalidArgument(fmt::format("more than {} columns were given; the model has as many inputs", index)));
+      Raise(InvalidArgument(
+          fmt::format("more than {} columns were given; the model has as many inputs", index)));
     }
     converted.push_back(ToColumn(signature.inputs[index++], column));
   }
@@ -179,13 +194,16 @@ train::Columns ToColumns(const package::Signature& signature, nb::handle columns
 
 nb::list ToPython(const train::Columns& columns) {
   nb::list list;
-  for (int column = 0; column < columns.width(); ++column) list.append(ColumnToPython(columns.column(column)));
+  for (int column = 0; column < columns.width(); ++column)
+    list.append(ColumnToPython(columns.column(column)));
   return list;
 }
 
-engine::Predictions ToPredictions(const package::Signature& signature, nb::handle answer, int64_t rows) {
+engine::Predictions ToPredictions(const package::Signature& signature, nb::handle answer,
+                                  int64_t rows) {
   if (!PyTuple_Check(answer.ptr()) || nb::len(answer) != 2) {
-    Raise(InvalidArgument("the original must return a pair: what predict returned, and probabilities or None"));
+    Raise(InvalidArgument(
+        "the original must return a pair: what predict returned, and probabilities or None"));
   }
   const nb::object predicted = answer[0];
   const nb::object probabilities = answer[1];
@@ -193,14 +211,16 @@ engine::Predictions ToPredictions(const package::Signature& signature, nb::handl
   if (signature.task == package::Task::kClassification) {
     predictions.class_index = ClassIndices(signature.classes, predicted);
   } else {
-    predictions.values = Values(predicted, "what predict returned", rows,
-                                std::max<int64_t>(1, signature.prediction_width), predictions.is_float32);
+    predictions.values =
+        Values(predicted, "what predict returned", rows,
+               std::max<int64_t>(1, signature.prediction_width), predictions.is_float32);
   }
   if (signature.has_probabilities) {
-    if (probabilities.is_none()) Raise(InvalidArgument("the original returned no probabilities; the signature has some"));
-    predictions.probabilities =
-        Values(probabilities, "what predict_proba returned", rows,
-               static_cast<int64_t>(package::ClassCount(signature.classes)), predictions.is_float32);
+    if (probabilities.is_none())
+      Raise(InvalidArgument("the original returned no probabilities; the signature has some"));
+    predictions.probabilities = Values(probabilities, "what predict_proba returned", rows,
+                                       static_cast<int64_t>(package::ClassCount(signature.classes)),
+                                       predictions.is_float32);
   }
   return predictions;
 }

@@ -39,7 +39,8 @@ class PythonUserCode : public cli::UserCode {
 
   Status Register(const cli::RegisterArguments& arguments) override {
     if (object_.is_none()) {
-      return FailedPrecondition("'penstock register' needs a Python environment; run it as the console script of one");
+      return FailedPrecondition(
+          "'penstock register' needs a Python environment; run it as the console script of one");
     }
     const nb::gil_scoped_acquire gil;
     const InterruptHandler handler(python_interrupt_);
@@ -51,7 +52,8 @@ class PythonUserCode : public cli::UserCode {
       nb::module_::import_("sys").attr("stdout").attr("flush")();
       return {};
     } catch (const nb::python_error& error) {
-      if (error.matches(PyExc_KeyboardInterrupt)) return Status(Code::kCancelled, "interrupted; nothing was registered");
+      if (error.matches(PyExc_KeyboardInterrupt))
+        return Status(Code::kCancelled, "interrupted; nothing was registered");
       return FromPython(error);
     }
   }
@@ -63,8 +65,8 @@ class PythonUserCode : public cli::UserCode {
 
 int Main(std::vector<std::string> argv, const nb::object& user_code) {
   if (!argv.empty()) argv.erase(argv.begin());
-  // Nothing of the command line but a callback looks at Python's pending signals: Ctrl-C ends the process, as it does
-  // in the program.
+  // Nothing of the command line but a callback looks at Python's pending signals: Ctrl-C ends the
+  // process, as it does in the program.
   const InterruptHandler handler(SIG_DFL);
   PythonUserCode code(user_code, handler.before());
   const nb::gil_scoped_release no_gil;
@@ -73,6 +75,8 @@ int Main(std::vector<std::string> argv, const nb::object& user_code) {
 
 }  // namespace
 
-void AddCommandLine(nb::module_& module) { module.def("cli_main", &Main, "argv"_a, "user_code"_a.none()); }
+void AddCommandLine(nb::module_& module) {
+  module.def("cli_main", &Main, "argv"_a, "user_code"_a.none());
+}
 
 }  // namespace penstock::bindings

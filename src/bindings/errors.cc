@@ -49,11 +49,14 @@ std::string Text(nb::handle object) {
   return nb::cast<std::string>(nb::steal(text));
 }
 
-std::string TypeNameOf(const nb::python_error& error) { return Text(error.type().attr("__name__")); }
+std::string TypeNameOf(const nb::python_error& error) {
+  return Text(error.type().attr("__name__"));
+}
 
 Code CodeOf(const nb::python_error& error) {
   for (const ErrorClass& error_class : kClasses) {
-    if (error.matches(python_classes[static_cast<size_t>(error_class.code)])) return error_class.code;
+    if (error.matches(python_classes[static_cast<size_t>(error_class.code)]))
+      return error_class.code;
   }
   return Code::kUnknown;
 }
@@ -61,17 +64,19 @@ Code CodeOf(const nb::python_error& error) {
 }  // namespace
 
 void AddErrors(nb::module_& module) {
-  base_class = PyErr_NewExceptionWithDoc("penstock.PenstockError",
-                                         "Whatever Penstock refuses or fails at. The message is one sentence with the "
-                                         "remedy; `code` is the canonical code, as in \"INVALID_ARGUMENT\".",
-                                         PyExc_Exception, nullptr);
+  base_class = PyErr_NewExceptionWithDoc(
+      "penstock.PenstockError",
+      "Whatever Penstock refuses or fails at. The message is one sentence with the "
+      "remedy; `code` is the canonical code, as in \"INVALID_ARGUMENT\".",
+      PyExc_Exception, nullptr);
   if (base_class == nullptr) throw nb::python_error();
   nb::handle(base_class).attr("code") = "UNKNOWN";
   module.attr("PenstockError") = nb::handle(base_class);
   for (const ErrorClass& error_class : kClasses) {
-    const nb::tuple bases = error_class.natural == nullptr
-                                ? nb::make_tuple(nb::handle(base_class))
-                                : nb::make_tuple(nb::handle(base_class), nb::handle(*error_class.natural));
+    const nb::tuple bases =
+        error_class.natural == nullptr
+            ? nb::make_tuple(nb::handle(base_class))
+            : nb::make_tuple(nb::handle(base_class), nb::handle(*error_class.natural));
     const std::string name = std::string("penstock.") + error_class.name;
     PyObject* made = PyErr_NewException(name.c_str(), bases.ptr(), nullptr);
     if (made == nullptr) throw nb::python_error();
@@ -84,7 +89,8 @@ void AddErrors(nb::module_& module) {
 
 Status FromPython(const nb::python_error& error) {
   if (error.matches(base_class)) return Status(CodeOf(error), Text(error.value()));
-  return Status::FromException(std::make_exception_ptr(error), TypeNameOf(error) + ": " + Text(error.value()));
+  return Status::FromException(std::make_exception_ptr(error),
+                               TypeNameOf(error) + ": " + Text(error.value()));
 }
 
 bool IsInterrupt(const nb::python_error& error) {
@@ -96,14 +102,16 @@ void Raise(const Status& status) {
     try {
       std::rethrow_exception(status.exception());
     } catch (const nb::python_error& error) {
-      throw nb::python_error(error);  // a copy: raising uses the object up, and the status may be shared
+      throw nb::python_error(
+          error);  // a copy: raising uses the object up, and the status may be shared
     }
   }
   // File names may hold any bytes.
   const std::string& message = status.message();
   const nb::object text = nb::steal(
       PyUnicode_DecodeUTF8(message.data(), static_cast<Py_ssize_t>(message.size()), "replace"));
-  if (text.is_valid()) PyErr_SetObject(python_classes[static_cast<size_t>(status.code())], text.ptr());
+  if (text.is_valid())
+    PyErr_SetObject(python_classes[static_cast<size_t>(status.code())], text.ptr());
   throw nb::python_error();
 }
 

@@ -12,12 +12,12 @@ namespace penstock::bindings {
 // Adds PenstockError and one class per code to the module.
 void AddErrors(nanobind::module_& module);
 
-// The exception in flight as a Status that Raise turns into the same object again; a PenstockError keeps its code. Needs
-// the GIL.
+// The exception in flight as a Status that Raise turns into the same object again; a PenstockError
+// keeps its code. Needs the GIL.
 Status FromPython(const nanobind::python_error& error);
 
-// True for what must end a call rather than count as an answer: KeyboardInterrupt, SystemExit, MemoryError. Needs the
-// GIL.
+// True for what must end a call rather than count as an answer: KeyboardInterrupt, SystemExit,
+// MemoryError. Needs the GIL.
 bool IsInterrupt(const nanobind::python_error& error);
 
 // Throws the exception that stands for an error. Needs the GIL.

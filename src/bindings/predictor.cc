@@ -34,7 +34,8 @@ constexpr size_t kIdleMax = 16;
 class Predictor {
  public:
   static Result<std::unique_ptr<Predictor>> Open(const std::string& path) {
-    const package::Package package = PENSTOCK_TRY(package::Package::Open(os::FileSystem::System(), path));
+    const package::Package package =
+        PENSTOCK_TRY(package::Package::Open(os::FileSystem::System(), path));
     std::unique_ptr<engine::Model> model = PENSTOCK_TRY(engine::Load(package));
     return std::unique_ptr<Predictor>(new Predictor(std::move(model)));
   }
@@ -66,15 +67,17 @@ class Predictor {
 
   explicit Predictor(std::unique_ptr<engine::Model> model) : model_(std::move(model)) {}
 
-  static Status PredictRange(const train::Columns& columns, int64_t begin, int64_t end, Caller& caller,
-                             engine::Predictions& all) {
+  static Status PredictRange(const train::Columns& columns, int64_t begin, int64_t end,
+                             Caller& caller, engine::Predictions& all) {
     caller.tensors.Resize(end - begin);
     for (int64_t row = begin; row < end; ++row) {
       const Status filled = columns.Fill(row, row - begin, caller.tensors);
       if (!filled.ok()) return filled.Prefixed(fmt::format("row {}", row));
     }
     PENSTOCK_TRY(caller.instance->Predict(caller.tensors, caller.answers));
-    const auto append = [](const auto& from, auto& to) { to.insert(to.end(), from.begin(), from.end()); };
+    const auto append = [](const auto& from, auto& to) {
+      to.insert(to.end(), from.begin(), from.end());
+    };
     append(caller.answers.class_index, all.class_index);
     append(caller.answers.values, all.values);
     append(caller.answers.probabilities, all.probabilities);
@@ -90,9 +93,9 @@ class Predictor {
         return caller;
       }
     }
-    return std::make_unique<Caller>(Caller{.instance = PENSTOCK_TRY(model_->NewInstance()),
-                                           .tensors = package::Tensors(&model_->signature(),
-                                                                       &model_->entry().encoding)});
+    return std::make_unique<Caller>(
+        Caller{.instance = PENSTOCK_TRY(model_->NewInstance()),
+               .tensors = package::Tensors(&model_->signature(), &model_->entry().encoding)});
   }
 
   void GiveBack(std::unique_ptr<Caller> caller) {
@@ -113,11 +116,13 @@ nb::tuple ToPython(const package::Signature& signature, engine::Predictions answ
   } else if (signature.prediction_width == 0) {
     predicted = ToNumPy(std::move(answers.values), {rows});
   } else {
-    predicted = ToNumPy(std::move(answers.values), {rows, static_cast<size_t>(signature.prediction_width)});
+    predicted =
+        ToNumPy(std::move(answers.values), {rows, static_cast<size_t>(signature.prediction_width)});
   }
   nb::object probabilities = nb::none();
   if (signature.has_probabilities) {
-    probabilities = ToNumPy(std::move(answers.probabilities), {rows, package::ClassCount(signature.classes)});
+    probabilities =
+        ToNumPy(std::move(answers.probabilities), {rows, package::ClassCount(signature.classes)});
   }
   return nb::make_tuple(predicted, probabilities);
 }
@@ -126,7 +131,8 @@ nb::tuple ToPython(const package::Signature& signature, engine::Predictions answ
 
 void AddPredictor(nb::module_& module) {
   nb::class_<Predictor>(module, "Predictor")
-      .def_prop_ro("signature_json", [](const Predictor& p) { return json::Write(p.signature().ToJson()); })
+      .def_prop_ro("signature_json",
+                   [](const Predictor& p) { return json::Write(p.signature().ToJson()); })
       .def(
           "predict",
           [](Predictor& predictor, nb::iterable columns) {

@@ -24,12 +24,14 @@ constexpr const char* kCapsuleName = "arrow_array_stream";  // of the Arrow PyCa
 // Rows on their way, which can be taken once.
 class Table {
  public:
-  explicit Table(table::TableStream stream) : stream_(std::move(stream)), outcome_(stream_->outcome()) {}
+  explicit Table(table::TableStream stream)
+      : stream_(std::move(stream)), outcome_(stream_->outcome()) {}
 
   nb::object Take() {
     if (!stream_) {
-      Raise(FailedPrecondition("these rows were taken already, they come once; keep the table that was made of them, "
-                               "or read the source again"));
+      Raise(FailedPrecondition(
+          "these rows were taken already, they come once; keep the table that was made of them, "
+          "or read the source again"));
     }
     auto stream = std::make_unique<ArrowArrayStream>();
     std::move(*stream_).Export(stream.get());

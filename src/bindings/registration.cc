@@ -45,11 +45,13 @@ std::filesystem::path FindHome(const std::optional<std::string>& given) {
   const std::filesystem::path start = std::filesystem::current_path(error);
   if (error) Raise(FromErrno(error.value(), "the working directory"));
   const config::Home home = ValueOrRaise(config::FindHome(given.value_or(""), start));
-  if (home.is_new) PySys_WriteStderr("penstock: made '%.900s', which will hold the registry\n", home.path.c_str());
+  if (home.is_new)
+    PySys_WriteStderr("penstock: made '%.900s', which will hold the registry\n", home.path.c_str());
   return home.path;
 }
 
-// A callable of Python as the model to hold native forms against. Used without the GIL; takes it for each call.
+// A callable of Python as the model to hold native forms against. Used without the GIL; takes it
+// for each call.
 class PythonOriginal : public train::Original {
  public:
   PythonOriginal(const package::Signature& signature, nb::handle callable, Signals& signals)
@@ -83,7 +85,8 @@ package::EngineKind KindOf(const std::string& name) {
   for (const auto kind : {package::EngineKind::kOwn, package::EngineKind::kOnnxRuntime}) {
     if (package::EngineKindName(kind) == name) return kind;
   }
-  Raise(InvalidArgument(fmt::format("'{}' is no engine; 'own' or 'onnxruntime' was expected", name)));
+  Raise(
+      InvalidArgument(fmt::format("'{}' is no engine; 'own' or 'onnxruntime' was expected", name)));
 }
 
 train::Candidate ToCandidate(const package::Signature& signature, nb::handle form) {
@@ -93,7 +96,8 @@ train::Candidate ToCandidate(const package::Signature& signature, nb::handle for
   entry.file = nb::cast<std::string>(form["file"]);
   entry.precision = ValueOrRaise(package::TypeFromName(nb::cast<std::string>(form["precision"])));
   entry.encoding = ValueOrRaise(package::Encoding::FromJson(
-      ParseOrRaise(nb::cast<std::string>(form["encoding_json"]), "encoding_json"), signature.inputs.size()));
+      ParseOrRaise(nb::cast<std::string>(form["encoding_json"]), "encoding_json"),
+      signature.inputs.size()));
   entry.options = ParseOrRaise(nb::cast<std::string>(form["options_json"]), "options_json");
   const auto bytes = nb::cast<nb::bytes>(form["bytes"]);
   candidate.bytes.assign(bytes.c_str(), bytes.size());
@@ -102,13 +106,14 @@ train::Candidate ToCandidate(const package::Signature& signature, nb::handle for
 
 // Everything between the call and its return that needs no GIL.
 Result<RegisteredVersion> BuildAndCommit(const std::string& name, const std::filesystem::path& home,
-                                         train::Submission submission, train::Original& original, json::Value details,
-                                         Signals& signals) {
+                                         train::Submission submission, train::Original& original,
+                                         json::Value details, Signals& signals) {
   // Before the work: what cannot be committed need not be checked.
   PENSTOCK_TRY(registry::CheckModelName(name));
   registry::Registry registry = PENSTOCK_TRY(registry::Registry::Open(home));
   const train::ParityOptions options{.poll = [&] { return signals.Poll(); }};
-  train::BuiltPackage built = PENSTOCK_TRY(train::BuildPackage(std::move(submission), original, options));
+  train::BuiltPackage built =
+      PENSTOCK_TRY(train::BuildPackage(std::move(submission), original, options));
   std::string parity_json = json::Write(built.report.ToJson());
   registry::ModelVersion version =
       PENSTOCK_TRY(registry.Register(name, std::move(built.draft), std::move(details)));
@@ -116,13 +121,15 @@ Result<RegisteredVersion> BuildAndCommit(const std::string& name, const std::fil
 }
 
 RegisteredVersion Register(const std::string& name, const std::optional<std::string>& home,
-                           const std::string& signature_json, nb::iterable candidates, nb::iterable columns,
-                           nb::callable original, const nb::bytes& python_object, const std::string& native_hint,
+                           const std::string& signature_json, nb::iterable candidates,
+                           nb::iterable columns, nb::callable original,
+                           const nb::bytes& python_object, const std::string& native_hint,
                            const std::string& details_json) {
   train::Submission submission;
   submission.signature =
       ValueOrRaise(package::Signature::FromJson(ParseOrRaise(signature_json, "signature_json")));
-  for (const nb::handle form : candidates) submission.candidates.push_back(ToCandidate(submission.signature, form));
+  for (const nb::handle form : candidates)
+    submission.candidates.push_back(ToCandidate(submission.signature, form));
   submission.rows = ToColumns(submission.signature, columns);
   submission.python_object.assign(python_object.c_str(), python_object.size());
   submission.native_hint = native_hint;
@@ -143,7 +150,8 @@ Result<Version> OpenVersion(const std::string& spec, const std::filesystem::path
   registry::Registry registry = PENSTOCK_TRY(registry::Registry::Open(home));
   Version opened{.version = PENSTOCK_TRY(registry.Resolve(spec))};
   const std::filesystem::path path = PENSTOCK_TRY(registry.Materialize(opened.version));
-  const package::Package package = PENSTOCK_TRY(package::Package::Open(os::FileSystem::System(), path));
+  const package::Package package =
+      PENSTOCK_TRY(package::Package::Open(os::FileSystem::System(), path));
   opened.signature_json = json::Write(package.manifest().signature.ToJson());
   opened.parity_json = PENSTOCK_TRY(package.Read("parity.json"));
   opened.path = path.string();
@@ -161,14 +169,16 @@ Result<std::vector<Version>> ListModels(const std::filesystem::path& home) {
 
 engine::ElementType ElementTypeOf(const ArrayView& view, const std::string& name) {
   const size_t bytes = view.item_bytes();
-  if (view.is_float()) return bytes == 8 ? engine::ElementType::kFloat64 : engine::ElementType::kFloat32;
+  if (view.is_float())
+    return bytes == 8 ? engine::ElementType::kFloat64 : engine::ElementType::kFloat32;
   if (view.is_bool()) return engine::ElementType::kBool;
   if (view.is_signed() && bytes == 8) return engine::ElementType::kInt64;
   if (view.is_signed() && bytes == 4) return engine::ElementType::kInt32;
   if (!view.is_signed() && bytes == 1) return engine::ElementType::kUInt8;
-  Raise(InvalidArgument(fmt::format("array '{}' holds {} integers of {} bytes; float64, float32, int64, int32, uint8 or "
-                                    "bool was expected",
-                                    name, view.is_signed() ? "signed" : "unsigned", bytes)));
+  Raise(InvalidArgument(fmt::format(
+      "array '{}' holds {} integers of {} bytes; float64, float32, int64, int32, uint8 or "
+      "bool was expected",
+      name, view.is_signed() ? "signed" : "unsigned", bytes)));
 }
 
 nb::bytes OwnEvaluator(const std::string& steps_json, const nb::dict& arrays) {
@@ -184,7 +194,8 @@ nb::bytes OwnEvaluator(const std::string& steps_json, const nb::dict& arrays) {
     array.bytes = bytes;
     own.push_back(std::move(array));
   }
-  const std::string file = ValueOrRaise(engine::WriteOwn(ParseOrRaise(steps_json, "steps_json"), own));
+  const std::string file =
+      ValueOrRaise(engine::WriteOwn(ParseOrRaise(steps_json, "steps_json"), own));
   return nb::bytes(file.data(), file.size());
 }
 
@@ -211,10 +222,13 @@ void AddRegistration(nb::module_& module) {
       .def_prop_ro("details_json", [](const Version& v) { return json::Write(v.version.details); })
       .def_prop_ro("path", [](const Version& v) { return v.path; });
 
-  module.def("home", [](const std::optional<std::string>& path) { return FindHome(path).string(); }, "path"_a.none());
+  module.def(
+      "home", [](const std::optional<std::string>& path) { return FindHome(path).string(); },
+      "path"_a.none());
   module.def("own_evaluator", &OwnEvaluator, "steps_json"_a, "arrays"_a);
-  module.def("register", &Register, nb::kw_only(), "name"_a, "home"_a.none(), "signature_json"_a, "candidates"_a,
-             "columns"_a, "original"_a, "python_object"_a, "native_hint"_a, "details_json"_a);
+  module.def("register", &Register, nb::kw_only(), "name"_a, "home"_a.none(), "signature_json"_a,
+             "candidates"_a, "columns"_a, "original"_a, "python_object"_a, "native_hint"_a,
+             "details_json"_a);
   module.def(
       "open_version",
       [](const std::string& spec, const std::optional<std::string>& home) {

@@ -7,8 +7,8 @@
 
 namespace penstock::bindings {
 
-// Ctrl-C while C++ works: asks Python every kPollNs for pending signals, and keeps an interrupt that came out of a
-// callback until somebody asks. For one thread.
+// Ctrl-C while C++ works: asks Python every kPollNs for pending signals, and keeps an interrupt
+// that came out of a callback until somebody asks. For one thread.
 class Signals {
  public:
   static constexpr int64_t kPollNs = 50'000'000;

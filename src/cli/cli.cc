@@ -41,7 +41,9 @@ struct Runner {
   Status operator()(const ListCommand& command) const { return List(command, terminal); }
   Status operator()(const ShowCommand& command) const { return Show(command, terminal); }
   Status operator()(const DoctorCommand& command) const { return Doctor(command, terminal); }
-  Status operator()(const ReadSqliteCommand&) const { return Internal("a reader is its own process"); }
+  Status operator()(const ReadSqliteCommand&) const {
+    return Internal("a reader is its own process");
+  }
 };
 
 }  // namespace
@@ -55,10 +57,12 @@ int Run(const std::vector<std::string>& arguments, UserCode& user_code, Terminal
   const Result<Command> command = ParseCommandLine(arguments);
   // The reader's errors go to the process that started it, in their own form.
   if (command.ok()) {
-    if (const auto* read = std::get_if<ReadSqliteCommand>(&*command)) return data::RunReadSqlite(read->uri);
+    if (const auto* read = std::get_if<ReadSqliteCommand>(&*command))
+      return data::RunReadSqlite(read->uri);
   }
   const Status status =
-      command.ok() ? std::visit(Runner{.user_code = user_code, .terminal = terminal}, *command) : command.status();
+      command.ok() ? std::visit(Runner{.user_code = user_code, .terminal = terminal}, *command)
+                   : command.status();
   if (!status.ok()) terminal.Err(fmt::format("penstock: {}\n", status.message()));
   return ExitCode(status.code());
 }

@@ -7,13 +7,13 @@
 
 #include "base/result.h"
 
-// The one command tree of Penstock. The console script of a Python environment and the program `penstock` run the same
-// code; they differ in who can open a Python model.
+// The one command tree of Penstock. The console script of a Python environment and the program
+// `penstock` run the same code; they differ in who can open a Python model.
 namespace penstock::cli {
 
 // What `penstock register` was asked for.
 struct RegisterArguments {
-  std::string model;     // path of a joblib file
+  std::string model;  // path of a joblib file
   std::string name;
   std::string examples;  // path of a CSV file
   std::string target;    // its target column; empty: there is none
@@ -21,11 +21,13 @@ struct RegisterArguments {
   bool is_json = false;
 };
 
-// The commands that need the user's Python. Implemented in-process by the Python module, by exec in `penstock`.
+// The commands that need the user's Python. Implemented in-process by the Python module, by exec in
+// `penstock`.
 class UserCode {
  public:
   virtual ~UserCode() = default;
-  // Opens the model, which may run its code: the user named the file. Registers it and prints the new version.
+  // Opens the model, which may run its code: the user named the file. Registers it and prints the
+  // new version.
   virtual Status Register(const RegisterArguments& arguments) = 0;
 };
 
@@ -39,8 +41,10 @@ class Terminal {
   static Terminal& Process();
 };
 
-// Runs the command that `arguments` (without the program's name) asks for, and returns the exit code. Errors are
-// printed as "penstock: sentence". `serve` does not return when it succeeds: the process becomes penstock-server.
-int Run(const std::vector<std::string>& arguments, UserCode& user_code, Terminal& terminal = Terminal::Process());
+// Runs the command that `arguments` (without the program's name) asks for, and returns the exit
+// code. Errors are printed as "penstock: sentence". `serve` does not return when it succeeds: the
+// process becomes penstock-server.
+int Run(const std::vector<std::string>& arguments, UserCode& user_code,
+        Terminal& terminal = Terminal::Process());
 
 }  // namespace penstock::cli

@@ -54,11 +54,13 @@ class Plane : public train::Original {
       const train::Cell a = rows.At(row, 0);
       const train::Cell b = rows.At(row, 1);
       if (train::IsMissing(a) || train::IsMissing(b)) {
-        return Status::FromException(std::make_exception_ptr(std::exception()), "ValueError: Input X contains NaN.");
+        return Status::FromException(std::make_exception_ptr(std::exception()),
+                                     "ValueError: Input X contains NaN.");
       }
       answers.values.push_back(std::get<double>(a) * 2 - std::get<double>(b) + 0.5);
       if (!std::isfinite(answers.values.back())) {
-        return Status::FromException(std::make_exception_ptr(std::exception()), "ValueError: Input X contains infinity.");
+        return Status::FromException(std::make_exception_ptr(std::exception()),
+                                     "ValueError: Input X contains infinity.");
       }
     }
     return answers;
@@ -72,9 +74,11 @@ std::string_view BytesOf(std::span<const double> numbers) {
 train::Submission PlaneSubmission() {
   static constexpr std::array<double, 2> kCoef = {2, -1};
   static constexpr std::array<double, 1> kIntercept = {0.5};
-  const std::vector<engine::OwnArray> arrays = {{.name = "c", .shape = {1, 2}, .bytes = BytesOf(kCoef)},
-                                                {.name = "b", .shape = {1}, .bytes = BytesOf(kIntercept)}};
-  const json::Value steps = *json::Parse(R"([{"op": "linear", "coef": "c", "intercept": "b", "link": "identity"}])");
+  const std::vector<engine::OwnArray> arrays = {
+      {.name = "c", .shape = {1, 2}, .bytes = BytesOf(kCoef)},
+      {.name = "b", .shape = {1}, .bytes = BytesOf(kIntercept)}};
+  const json::Value steps =
+      *json::Parse(R"([{"op": "linear", "coef": "c", "intercept": "b", "link": "identity"}])");
   train::Submission submission;
   submission.signature.task = package::Task::kRegression;
   submission.signature.has_column_names = true;
@@ -117,7 +121,8 @@ class CliTest : public ::testing::Test {
     ASSERT_TRUE(built.ok()) << built.status().ToString();
     Result<registry::Registry> registry = registry::Registry::Open(folder_ / "home");
     ASSERT_TRUE(registry.ok()) << registry.status().ToString();
-    ASSERT_TRUE(registry->Register("plane", built->draft, json::Object{{"framework", "none"}}).ok());
+    ASSERT_TRUE(
+        registry->Register("plane", built->draft, json::Object{{"framework", "none"}}).ok());
   }
 
   std::string File(const std::string& text) const {
@@ -160,7 +165,9 @@ TEST_F(CliTest, TellsWhichFlagIsMissingOrWrong) {
 }
 
 TEST_F(CliTest, LeavesRegisterToTheUsersPython) {
-  EXPECT_EQ(Run({"register", "m.joblib", "--name", "churn", "--examples", "rows.csv", "--target", "left", "--json"}), 0);
+  EXPECT_EQ(Run({"register", "m.joblib", "--name", "churn", "--examples", "rows.csv", "--target",
+                 "left", "--json"}),
+            0);
   ASSERT_EQ(user_code_.registered.size(), 1U);
   EXPECT_EQ(user_code_.registered[0].model, "m.joblib");
   EXPECT_EQ(user_code_.registered[0].name, "churn");
@@ -192,8 +199,9 @@ TEST_F(CliTest, ListsModels) {
 TEST_F(CliTest, ShowsAVersionWithItsEvidence) {
   RegisterPlane();
   EXPECT_EQ(Run({"models", "show", "plane"}), 0) << terminal_.err;
-  EXPECT_THAT(terminal_.out, AllOf(HasSubstr("plane@1\n"), HasSubstr("50 rows and "), HasSubstr("0 differ"),
-                                   HasSubstr("regression, 2 columns"), HasSubstr("größe")));
+  EXPECT_THAT(terminal_.out,
+              AllOf(HasSubstr("plane@1\n"), HasSubstr("50 rows and "), HasSubstr("0 differ"),
+                    HasSubstr("regression, 2 columns"), HasSubstr("größe")));
   EXPECT_EQ(Run({"models", "show", "plane@1", "--json"}), 0);
   const json::Value shown = *json::Parse(terminal_.out);
   EXPECT_EQ(shown.Find("parity")->Int("rows").status().ToString(), "OK");
@@ -212,8 +220,8 @@ TEST_F(CliTest, NamesWhatIsNotRegistered) {
 
 TEST_F(CliTest, AnswersRowsFromAFile) {
   RegisterPlane();
-  for (const char* features : {R"({"features": [{"a": 1, "größe": 2}, {"a": 3, "größe": 0}]})", "[[1, 2], [3, 0]]",
-                               R"({"a": [1, 3], "größe": [2, 0]})"}) {
+  for (const char* features : {R"({"features": [{"a": 1, "größe": 2}, {"a": 3, "größe": 0}]})",
+                               "[[1, 2], [3, 0]]", R"({"a": [1, 3], "größe": [2, 0]})"}) {
     EXPECT_EQ(Run({"predict", "plane", "--features", File(features)}), 0) << terminal_.err;
     EXPECT_EQ(terminal_.out, "{\"model\":\"plane\",\"version\":1,\"predictions\":[0.5,6.5]}\n");
   }
@@ -221,7 +229,8 @@ TEST_F(CliTest, AnswersRowsFromAFile) {
 
 TEST_F(CliTest, TellsWhereFeaturesDoNotFit) {
   RegisterPlane();
-  EXPECT_EQ(Run({"predict", "plane", "--features", File(R"({"features": [{"a": 1, "gröse": 2}]})")}), 2);
+  EXPECT_EQ(
+      Run({"predict", "plane", "--features", File(R"({"features": [{"a": 1, "gröse": 2}]})")}), 2);
   EXPECT_THAT(terminal_.err, AllOf(HasSubstr("sample.json' at /features/0/"), HasSubstr("größe")));
   EXPECT_EQ(Run({"predict", "plane", "--features", File("[[1, null]]")}), 2);
   EXPECT_THAT(terminal_.err, HasSubstr("at /features/0/1"));
@@ -237,13 +246,15 @@ TEST_F(CliTest, ExaminesTheInstallation) {
   const json::Value list = *json::Parse(terminal_.out);
   std::vector<std::string> names;
   for (const json::Value& finding : *list.if_array()) names.push_back(*finding.String("name"));
-  EXPECT_THAT(names, ElementsAre("penstock", "server", "onnxruntime", "python", "settings", "home", "disk", "registry"));
+  EXPECT_THAT(names, ElementsAre("penstock", "server", "onnxruntime", "python", "settings", "home",
+                                 "disk", "registry"));
   EXPECT_EQ(*list.if_array()->back().String("text"), "1 models, every file intact");
 }
 
 TEST_F(CliTest, DoctorFindsAFlippedBit) {
   RegisterPlane();
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder_ / "home" / "objects")) {
+  for (const auto& entry :
+       std::filesystem::recursive_directory_iterator(folder_ / "home" / "objects")) {
     if (!entry.is_regular_file()) continue;
     std::filesystem::permissions(entry.path(), std::filesystem::perms::owner_all);
     std::fstream file(entry.path(), std::ios::in | std::ios::out | std::ios::binary);
@@ -257,21 +268,28 @@ TEST_F(CliTest, DoctorFindsAFlippedBit) {
 }
 
 TEST(ServerFlags, PutFlagsBeforeVariablesBeforeTheFile) {
-  const std::filesystem::path folder = std::filesystem::temp_directory_path() / ("penstock_flags_" + NewId());
+  const std::filesystem::path folder =
+      std::filesystem::temp_directory_path() / ("penstock_flags_" + NewId());
   std::filesystem::create_directories(folder);
-  std::ofstream(folder / "penstock.toml") << "[serve]\nport = 1\nadmin_port = 2\nidle_ms_max = 3\nbody_bytes_max = 4\n"
-                                             "log_json = true\n";
-  const std::vector<std::string> environment = {"PENSTOCK_SERVE_ADMIN_PORT=20", "PENSTOCK_SERVE_PORT=10"};
-  const Result<config::Settings> settings = config::Settings::Load(ServeSettings(), folder, environment);
+  std::ofstream(folder / "penstock.toml")
+      << "[serve]\nport = 1\nadmin_port = 2\nidle_ms_max = 3\nbody_bytes_max = 4\n"
+         "log_json = true\n";
+  const std::vector<std::string> environment = {"PENSTOCK_SERVE_ADMIN_PORT=20",
+                                                "PENSTOCK_SERVE_PORT=10"};
+  const Result<config::Settings> settings =
+      config::Settings::Load(ServeSettings(), folder, environment);
   std::filesystem::remove_all(folder);
   ASSERT_TRUE(settings.ok()) << settings.status().ToString();
-  const ServeCommand command{.version = "churn", .port = 100, .server_flags = {"--body-bytes-max=400"}};
+  const ServeCommand command{
+      .version = "churn", .port = 100, .server_flags = {"--body-bytes-max=400"}};
   EXPECT_THAT(ServerFlags(command, *settings),
-              ElementsAre("--port", "100", "--body-bytes-max=400", "--admin-port", "20", "--idle-ms-max", "3", "--log-json"));
+              ElementsAre("--port", "100", "--body-bytes-max=400", "--admin-port", "20",
+                          "--idle-ms-max", "3", "--log-json"));
 }
 
 TEST(ParseCommandLine, PassesTheFlagsItDoesNotKnowToTheServer) {
-  const Result<Command> command = ParseCommandLine({"serve", "churn@2", "--port", "0", "--body-bytes-max", "100"});
+  const Result<Command> command =
+      ParseCommandLine({"serve", "churn@2", "--port", "0", "--body-bytes-max", "100"});
   ASSERT_TRUE(command.ok()) << command.status().ToString();
   const auto& serve = std::get<ServeCommand>(*command);
   EXPECT_EQ(serve.version, "churn@2");
@@ -293,7 +311,8 @@ TEST(Text, WritesTimesAndCounts) {
 }
 
 TEST(FindPython, TakesTheVariableThenTheVirtualEnvironmentThenDotVenvUpward) {
-  const std::filesystem::path folder = std::filesystem::temp_directory_path() / ("penstock_python_" + NewId());
+  const std::filesystem::path folder =
+      std::filesystem::temp_directory_path() / ("penstock_python_" + NewId());
   std::filesystem::create_directories(folder / ".venv" / "bin");
   std::filesystem::create_directories(folder / "deep");
   std::filesystem::create_symlink("/bin/true", folder / ".venv" / "bin" / "python");

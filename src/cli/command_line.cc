@@ -83,12 +83,19 @@ class Tree {
   }
 
   void AddRegister() {
-    CLI::App* command = app_.add_subcommand("register", "Register a fitted model that joblib saved");
-    command->add_option("MODEL", register_.model, "joblib file; opening it runs its code, so name one you trust")
+    CLI::App* command =
+        app_.add_subcommand("register", "Register a fitted model that joblib saved");
+    command
+        ->add_option("MODEL", register_.model,
+                     "joblib file; opening it runs its code, so name one you trust")
         ->required();
     command->add_option("--name", register_.name, "name of the model")->required();
-    command->add_option("--examples", register_.examples, "CSV file of rows: what parity is checked on")->required();
-    command->add_option("--target", register_.target, "column of the CSV file that is not a feature");
+    command
+        ->add_option("--examples", register_.examples,
+                     "CSV file of rows: what parity is checked on")
+        ->required();
+    command->add_option("--target", register_.target,
+                        "column of the CSV file that is not a feature");
     command->add_option("--engine", register_.engine, "only this engine: own or onnxruntime")
         ->check(CLI::IsMember({"own", "onnxruntime"}));
     command->add_flag("--json", register_.is_json, "print JSON");
@@ -104,8 +111,10 @@ class Tree {
     command->add_option("--admin-port", serve_.admin_port, "port of metrics, loopback only (8002)")
         ->check(CLI::Range(0, 65535));
     command->allow_extras();
-    command->footer("Other flags are passed on: penstock-server --help lists them. Each has its place under [serve] in "
-                    "penstock.toml and its variable, as PENSTOCK_SERVE_PORT.");
+    command->footer(
+        "Other flags are passed on: penstock-server --help lists them. Each has its place under "
+        "[serve] in "
+        "penstock.toml and its variable, as PENSTOCK_SERVE_PORT.");
     command->callback([this, command] {
       serve_.server_flags = command->remaining();
       command_ = serve_;
@@ -113,9 +122,12 @@ class Tree {
   }
 
   void AddPredict() {
-    CLI::App* command = app_.add_subcommand("predict", "Answer rows from a file, through the native engine");
+    CLI::App* command =
+        app_.add_subcommand("predict", "Answer rows from a file, through the native engine");
     command->add_option("VERSION", predict_.version, "name, or name@N")->required();
-    command->add_option("--features", predict_.features, "JSON file with the body of a request, or - for standard input")
+    command
+        ->add_option("--features", predict_.features,
+                     "JSON file with the body of a request, or - for standard input")
         ->required();
     command->callback([this] { command_ = predict_; });
   }
@@ -139,7 +151,8 @@ class Tree {
   }
 
   void AddReadSqlite() {
-    CLI::App* command = app_.add_subcommand("read-sqlite", "Write a SQLite source to standard output as Arrow IPC");
+    CLI::App* command =
+        app_.add_subcommand("read-sqlite", "Write a SQLite source to standard output as Arrow IPC");
     command->group("");
     command->add_option("URI", read_sqlite_.uri, "sqlite:///path#table")->required();
     command->callback([this] { command_ = read_sqlite_; });
@@ -158,6 +171,8 @@ class Tree {
 
 }  // namespace
 
-Result<Command> ParseCommandLine(const std::vector<std::string>& arguments) { return Tree().Parse(arguments); }
+Result<Command> ParseCommandLine(const std::vector<std::string>& arguments) {
+  return Tree().Parse(arguments);
+}
 
 }  // namespace penstock::cli

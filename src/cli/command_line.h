@@ -43,8 +43,8 @@ struct ReadSqliteCommand {
   std::string uri;
 };
 
-using Command = std::variant<PrintText, RegisterArguments, ServeCommand, PredictCommand, ListCommand, ShowCommand,
-                             DoctorCommand, ReadSqliteCommand>;
+using Command = std::variant<PrintText, RegisterArguments, ServeCommand, PredictCommand,
+                             ListCommand, ShowCommand, DoctorCommand, ReadSqliteCommand>;
 
 // kInvalidArgument with one sentence for a line that no command understands.
 Result<Command> ParseCommandLine(const std::vector<std::string>& arguments);

@@ -12,7 +12,8 @@
 
 namespace penstock::cli {
 
-// The registry of the home that the working directory belongs to; says so when the home was just made.
+// The registry of the home that the working directory belongs to; says so when the home was just
+// made.
 Result<registry::Registry> OpenRegistry(Terminal& terminal);
 
 // Each runs one command and prints what it was asked for. Errors are for the caller to print.
@@ -23,8 +24,8 @@ Status Doctor(const DoctorCommand& command, Terminal& terminal);
 // Returns only when the server could not be started: else this process becomes penstock-server.
 Status Serve(const ServeCommand& command, Terminal& terminal);
 
-// What penstock-server can be set to, and the flags it is started with: those of the command, then what settings say
-// where the command says nothing.
+// What penstock-server can be set to, and the flags it is started with: those of the command, then
+// what settings say where the command says nothing.
 std::vector<config::Setting> ServeSettings();
 std::vector<std::string> ServerFlags(const ServeCommand& command, const config::Settings& settings);
 

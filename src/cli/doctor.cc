@@ -26,7 +26,9 @@ struct Finding {
 };
 
 Finding Found(std::string name, const Status& status, std::string text) {
-  return {.name = std::move(name), .text = status.ok() ? std::move(text) : status.message(), .status = status};
+  return {.name = std::move(name),
+          .text = status.ok() ? std::move(text) : status.message(),
+          .status = status};
 }
 
 Finding LookForServer() {
@@ -34,18 +36,19 @@ Finding LookForServer() {
   return Found("server", program.status(), program.ok() ? program->string() : "");
 }
 
-Finding LookForOnnxRuntime() {
-  return Found("onnxruntime", engine::CheckOnnxRuntime(), "loads");
-}
+Finding LookForOnnxRuntime() { return Found("onnxruntime", engine::CheckOnnxRuntime(), "loads"); }
 
 // Only `register` needs it: none is no fault.
 Finding LookForPython() {
   const std::string python = FindPython(std::filesystem::current_path());
   constexpr const char* kAsk =
       "import sys, importlib.metadata as m\n"
-      "names = ['penstock', 'scikit-learn', 'numpy', 'pandas', 'joblib', 'skl2onnx', 'onnxruntime']\n"
-      "found = {d.metadata['Name'].lower(): d.version for d in m.distributions() if d.metadata['Name']}\n"
-      "print('Python ' + sys.version.split()[0] + ''.join(f', {n} {found[n]}' for n in names if n in found))";
+      "names = ['penstock', 'scikit-learn', 'numpy', 'pandas', 'joblib', 'skl2onnx', "
+      "'onnxruntime']\n"
+      "found = {d.metadata['Name'].lower(): d.version for d in m.distributions() if "
+      "d.metadata['Name']}\n"
+      "print('Python ' + sys.version.split()[0] + ''.join(f', {n} {found[n]}' for n in names if n "
+      "in found))";
   Result<os::Process> process = os::Process::Start({.program = "/usr/bin/env",
                                                     .arguments = {python, "-c", kAsk},
                                                     .pipe_stdout = true,
@@ -54,29 +57,37 @@ Finding LookForPython() {
   const Result<std::string> said = os::ReadAll(process->stdout_pipe(), kPythonBytesMax);
   const Result<int> code = process->Wait();
   if (said.ok() && code.ok() && *code == 0) {
-    return Found("python", Status(), fmt::format("{} ({})", said->substr(0, said->find('\n')), python));
+    return Found("python", Status(),
+                 fmt::format("{} ({})", said->substr(0, said->find('\n')), python));
   }
-  return Found("python", Status(),
-               fmt::format("'{}' does not run; for 'penstock register' set {} to the Python that has your packages", python,
-                           kPythonVariable));
+  return Found(
+      "python", Status(),
+      fmt::format(
+          "'{}' does not run; for 'penstock register' set {} to the Python that has your packages",
+          python, kPythonVariable));
 }
 
 // An unknown key or variable is most often a misspelt one.
 Finding LookAtSettings() {
-  const Result<config::Settings> settings =
-      config::Settings::Load(ServeSettings(), std::filesystem::current_path(), config::Environment());
+  const Result<config::Settings> settings = config::Settings::Load(
+      ServeSettings(), std::filesystem::current_path(), config::Environment());
   if (!settings.ok()) return Found("settings", settings.status(), "");
-  return Found("settings", Status(), settings->file().empty() ? "no penstock.toml: defaults" : settings->file().string());
+  return Found("settings", Status(),
+               settings->file().empty() ? "no penstock.toml: defaults" : settings->file().string());
 }
 
 Finding LookAtSpace(const std::filesystem::path& home) {
   std::error_code error;
   const std::filesystem::space_info space = std::filesystem::space(home, error);
   if (error) return Found("disk", FromErrno(error.value(), "cannot measure the free space"), "");
-  const std::string text = fmt::format("{} MiB free", CountText(static_cast<int64_t>(space.available >> 20)));
+  const std::string text =
+      fmt::format("{} MiB free", CountText(static_cast<int64_t>(space.available >> 20)));
   if (space.available >= kFreeBytesMin) return Found("disk", Status(), text);
-  return Found("disk", ResourceExhausted(text + fmt::format("; at least {} MiB are needed to register safely",
-                                                            kFreeBytesMin >> 20)), "");
+  return Found(
+      "disk",
+      ResourceExhausted(text + fmt::format("; at least {} MiB are needed to register safely",
+                                           kFreeBytesMin >> 20)),
+      "");
 }
 
 Finding LookAtRegistry(const std::filesystem::path& home) {
@@ -89,8 +100,9 @@ Finding LookAtRegistry(const std::filesystem::path& home) {
 }
 
 std::vector<Finding> LookAround() {
-  std::vector<Finding> findings = {Found("penstock", Status(), std::string("version ") + kVersion), LookForServer(),
-                                   LookForOnnxRuntime(), LookForPython(), LookAtSettings()};
+  std::vector<Finding> findings = {Found("penstock", Status(), std::string("version ") + kVersion),
+                                   LookForServer(), LookForOnnxRuntime(), LookForPython(),
+                                   LookAtSettings()};
   const Result<config::Home> home = config::FindHome("", std::filesystem::current_path());
   findings.push_back(Found("home", home.status(), home.ok() ? home->path.string() : ""));
   if (home.ok()) {
@@ -110,13 +122,15 @@ Status Doctor(const DoctorCommand& command, Terminal& terminal) {
   Status first;
   for (const Finding& finding : findings) {
     if (!finding.status.ok() && wrong++ == 0) first = finding.status;
-    list.push_back(json::Object{{"name", finding.name}, {"ok", finding.status.ok()}, {"text", finding.text}});
+    list.push_back(
+        json::Object{{"name", finding.name}, {"ok", finding.status.ok()}, {"text", finding.text}});
     rows.push_back({finding.status.ok() ? "ok" : "WRONG", finding.name, finding.text});
   }
   terminal.Out(command.is_json ? json::WritePretty(list) : AlignedTable(rows));
   if (wrong == 0) return {};
-  return Status(first.code(), fmt::format("{} of {} things are not as they should be; the table says which", wrong,
-                                          findings.size()));
+  return Status(first.code(),
+                fmt::format("{} of {} things are not as they should be; the table says which",
+                            wrong, findings.size()));
 }
 
 }  // namespace penstock::cli

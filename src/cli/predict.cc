@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <unistd.h>
-
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "cli/commands.h"
 #include "engine/engine.h"
@@ -20,7 +19,9 @@ Result<std::string> ReadFeatures(const std::string& path) {
   return os::ReadAll(os::FileDescriptor(dup(STDIN_FILENO)), kFeaturesBytesMax);
 }
 
-std::string NameOf(const std::string& path) { return path == "-" ? "standard input" : fmt::format("'{}'", path); }
+std::string NameOf(const std::string& path) {
+  return path == "-" ? "standard input" : fmt::format("'{}'", path);
+}
 
 // The features of a request's body, or a file that holds the features themselves.
 Result<json::Value> FeaturesOf(const std::string& path) {
@@ -37,13 +38,17 @@ Status Predict(const PredictCommand& command, Terminal& terminal) {
   registry::Registry registry = PENSTOCK_TRY(OpenRegistry(terminal));
   const registry::ModelVersion version = PENSTOCK_TRY(registry.Resolve(command.version));
   const std::filesystem::path folder = PENSTOCK_TRY(registry.Materialize(version));
-  const package::Package package = PENSTOCK_TRY(package::Package::Open(os::FileSystem::System(), folder));
+  const package::Package package =
+      PENSTOCK_TRY(package::Package::Open(os::FileSystem::System(), folder));
   const std::unique_ptr<engine::Model> model = PENSTOCK_TRY(engine::Load(package));
   const package::Signature& signature = model->signature();
 
   package::Tensors tensors(&signature, &model->entry().encoding);
-  const Status set = package::SetFeatures(features, package::Columns(signature), "/features", tensors);
-  if (!set.ok()) return Status(set.code(), fmt::format("{} at {}: {}", NameOf(command.features), set.pointer(), set.message()));
+  const Status set =
+      package::SetFeatures(features, package::Columns(signature), "/features", tensors);
+  if (!set.ok())
+    return Status(set.code(), fmt::format("{} at {}: {}", NameOf(command.features), set.pointer(),
+                                          set.message()));
   const std::unique_ptr<engine::Instance> instance = PENSTOCK_TRY(model->NewInstance());
   engine::Predictions predictions;
   PENSTOCK_TRY(instance->Predict(tensors, predictions));
@@ -51,7 +56,8 @@ Status Predict(const PredictCommand& command, Terminal& terminal) {
   std::string answer = "{\"model\":";
   json::AppendString(answer, version.name);
   answer += fmt::format(",\"version\":{},", version.version);
-  PENSTOCK_TRY(engine::AppendPredictions(signature, engine::ClassTexts(signature.classes), predictions, answer));
+  PENSTOCK_TRY(engine::AppendPredictions(signature, engine::ClassTexts(signature.classes),
+                                         predictions, answer));
   terminal.Out(answer + "}\n");
   return {};
 }

@@ -47,11 +47,13 @@ std::vector<config::Setting> ServeSettings() {
           {.key = std::string(kLogJson)}};
 }
 
-std::vector<std::string> ServerFlags(const ServeCommand& command, const config::Settings& settings) {
+std::vector<std::string> ServerFlags(const ServeCommand& command,
+                                     const config::Settings& settings) {
   std::vector<std::string> flags;
   if (command.host) flags.insert(flags.end(), {"--host", *command.host});
   if (command.port) flags.insert(flags.end(), {"--port", fmt::format("{}", *command.port)});
-  if (command.admin_port) flags.insert(flags.end(), {"--admin-port", fmt::format("{}", *command.admin_port)});
+  if (command.admin_port)
+    flags.insert(flags.end(), {"--admin-port", fmt::format("{}", *command.admin_port)});
   flags.insert(flags.end(), command.server_flags.begin(), command.server_flags.end());
   std::vector<std::string> open;
   for (const config::Setting& setting : ServeSettings()) {
@@ -69,8 +71,8 @@ std::vector<std::string> ServerFlags(const ServeCommand& command, const config::
 }
 
 Status Serve(const ServeCommand& command, Terminal& terminal) {
-  const config::Settings settings =
-      PENSTOCK_TRY(config::Settings::Load(ServeSettings(), std::filesystem::current_path(), config::Environment()));
+  const config::Settings settings = PENSTOCK_TRY(config::Settings::Load(
+      ServeSettings(), std::filesystem::current_path(), config::Environment()));
   registry::Registry registry = PENSTOCK_TRY(OpenRegistry(terminal));
   const registry::ModelVersion version = PENSTOCK_TRY(registry.Resolve(command.version));
   const std::filesystem::path folder = PENSTOCK_TRY(registry.Materialize(version));

@@ -11,7 +11,8 @@ namespace {
 
 // Characters of UTF-8 text: its bytes but for continuations.
 size_t WidthOf(std::string_view text) {
-  return static_cast<size_t>(std::ranges::count_if(text, [](char c) { return (c & 0xC0) != 0x80; }));
+  return static_cast<size_t>(
+      std::ranges::count_if(text, [](char c) { return (c & 0xC0) != 0x80; }));
 }
 
 }  // namespace
@@ -25,7 +26,8 @@ std::string AlignedTable(const std::vector<std::vector<std::string>>& rows) {
   std::string text;
   for (const std::vector<std::string>& row : rows) {
     std::string line;
-    for (size_t i = 0; i < row.size(); ++i) line += row[i] + std::string(widths[i] - WidthOf(row[i]) + 2, ' ');
+    for (size_t i = 0; i < row.size(); ++i)
+      line += row[i] + std::string(widths[i] - WidthOf(row[i]) + 2, ' ');
     line.erase(line.find_last_not_of(' ') + 1);
     text += line + "\n";
   }
@@ -36,13 +38,14 @@ std::string TimeText(int64_t time_us) {
   const auto seconds = static_cast<std::time_t>(time_us / 1'000'000);
   std::tm utc{};
   gmtime_r(&seconds, &utc);
-  return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02} UTC", utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday,
-                     utc.tm_hour, utc.tm_min, utc.tm_sec);
+  return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02} UTC", utc.tm_year + 1900, utc.tm_mon + 1,
+                     utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec);
 }
 
 std::string CountText(int64_t count) {
   std::string digits = fmt::format("{}", count);
-  for (auto place = static_cast<int64_t>(digits.size()) - 3; place > (count < 0 ? 1 : 0); place -= 3) {
+  for (auto place = static_cast<int64_t>(digits.size()) - 3; place > (count < 0 ? 1 : 0);
+       place -= 3) {
     digits.insert(static_cast<size_t>(place), ",");
   }
   return digits;

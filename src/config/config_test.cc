@@ -33,7 +33,9 @@ Parsed Parse(const std::vector<std::string>& arguments) {
   return parsed;
 }
 
-std::string Error(const std::vector<std::string>& arguments) { return Parse(arguments).status.message(); }
+std::string Error(const std::vector<std::string>& arguments) {
+  return Parse(arguments).status.message();
+}
 
 TEST(Flags, TakeBothSpellingsAndKeepDefaults) {
   const Parsed parsed = Parse({"dir", "--as=a@1", "--beyond-limits", "answer", "--log-json"});
@@ -48,8 +50,10 @@ TEST(Flags, TakeBothSpellingsAndKeepDefaults) {
 TEST(Flags, AWrongLineIsToldWithTheRemedy) {
   EXPECT_EQ(Error({"dir", "--prot", "1"}),
             "unknown flag '--prot'. Did you mean '--port'? server --help lists all flags.");
-  EXPECT_EQ(Error({"dir", "--port", "70000"}), "--port is '70000'; an integer of 0 to 65535 was expected");
-  EXPECT_EQ(Error({"dir", "--port", "8o"}), "--port is '8o'; an integer of 0 to 65535 was expected");
+  EXPECT_EQ(Error({"dir", "--port", "70000"}),
+            "--port is '70000'; an integer of 0 to 65535 was expected");
+  EXPECT_EQ(Error({"dir", "--port", "8o"}),
+            "--port is '8o'; an integer of 0 to 65535 was expected");
   EXPECT_EQ(Error({"dir", "--port"}), "--port has no value; port of the service was expected");
   EXPECT_EQ(Error({"dir", "--port", "1", "--port", "2"}), "--port is given twice; give it once");
   EXPECT_EQ(Error({"dir", "--beyond-limits", "x"}),
@@ -69,7 +73,8 @@ class HomeTest : public testing::Test {
     unsetenv(kHomeVariable);
     std::filesystem::remove_all(root_);
   }
-  const std::filesystem::path root_ = std::filesystem::temp_directory_path() / ("penstock-" + NewId());
+  const std::filesystem::path root_ =
+      std::filesystem::temp_directory_path() / ("penstock-" + NewId());
 };
 
 TEST_F(HomeTest, IsFoundUpwardLikeGit) {

@@ -30,7 +30,8 @@ void Flags::Int(std::string name, std::string help, int64_t& value, Range range)
                     .range = range});
 }
 
-void Flags::Choice(std::string name, std::string help, std::string& value, std::vector<std::string> choices) {
+void Flags::Choice(std::string name, std::string help, std::string& value,
+                   std::vector<std::string> choices) {
   flags_.push_back({.name = std::move(name),
                     .help = std::move(help),
                     .kind = Kind::kChoice,
@@ -39,7 +40,8 @@ void Flags::Choice(std::string name, std::string help, std::string& value, std::
 }
 
 void Flags::Switch(std::string name, std::string help, bool& value) {
-  flags_.push_back({.name = std::move(name), .help = std::move(help), .kind = Kind::kSwitch, .is_on = &value});
+  flags_.push_back(
+      {.name = std::move(name), .help = std::move(help), .kind = Kind::kSwitch, .is_on = &value});
 }
 
 Result<Flags::Flag*> Flags::Find(std::string_view name) {
@@ -60,20 +62,21 @@ Status Flags::SetInt(const Flag& flag, std::string_view text) {
     const std::string upper = flag.range.max == std::numeric_limits<int64_t>::max()
                                   ? "or more"
                                   : fmt::format("to {}", flag.range.max);
-    return InvalidArgument(
-        fmt::format("--{} is '{}'; an integer of {} {} was expected", flag.name, text, flag.range.min, upper));
+    return InvalidArgument(fmt::format("--{} is '{}'; an integer of {} {} was expected", flag.name,
+                                       text, flag.range.min, upper));
   }
   *flag.number = number;
   return {};
 }
 
 Status Flags::Set(Flag& flag, std::string_view text) {
-  if (flag.is_set) return InvalidArgument(fmt::format("--{} is given twice; give it once", flag.name));
+  if (flag.is_set)
+    return InvalidArgument(fmt::format("--{} is given twice; give it once", flag.name));
   flag.is_set = true;
   if (flag.kind == Kind::kInt) return SetInt(flag, text);
   if (flag.kind == Kind::kChoice && std::ranges::find(flag.choices, text) == flag.choices.end()) {
-    return InvalidArgument(
-        fmt::format("--{} is '{}'; one of {} was expected", flag.name, text, QuotedList(flag.choices)));
+    return InvalidArgument(fmt::format("--{} is '{}'; one of {} was expected", flag.name, text,
+                                       QuotedList(flag.choices)));
   }
   *flag.text = text;
   return {};
@@ -88,29 +91,32 @@ Status Flags::Parse(std::span<const std::string> arguments) {
     if (wants_help_ || wants_version_) return {};
     if (!argument.starts_with("--")) {
       if (position == positional_.size()) {
-        return InvalidArgument(fmt::format("argument '{}' is one too many; {} takes {}", argument, program_,
-                                           positional_.size()));
+        return InvalidArgument(fmt::format("argument '{}' is one too many; {} takes {}", argument,
+                                           program_, positional_.size()));
       }
       *positional_[position++].value = argument;
       continue;
     }
     const size_t equals = argument.find('=');
-    Flag& flag = *PENSTOCK_TRY(Find(argument.substr(2, equals == argument.npos ? equals : equals - 2)));
+    Flag& flag =
+        *PENSTOCK_TRY(Find(argument.substr(2, equals == argument.npos ? equals : equals - 2)));
     if (flag.kind == Kind::kSwitch) {
-      if (equals != argument.npos) return InvalidArgument(fmt::format("--{} takes no value", flag.name));
+      if (equals != argument.npos)
+        return InvalidArgument(fmt::format("--{} takes no value", flag.name));
       *flag.is_on = true;
     } else if (equals != argument.npos) {
       PENSTOCK_TRY(Set(flag, argument.substr(equals + 1)));
     } else if (i + 1 < arguments.size()) {
       PENSTOCK_TRY(Set(flag, arguments[++i]));
     } else {
-      return InvalidArgument(fmt::format("--{} has no value; {} was expected", flag.name, flag.help));
+      return InvalidArgument(
+          fmt::format("--{} has no value; {} was expected", flag.name, flag.help));
     }
   }
   if (position < positional_.size()) {
     const Argument& missing = positional_[position];
-    return InvalidArgument(fmt::format("{} is missing ({}); {} --help tells the usage", missing.name, missing.help,
-                                       program_));
+    return InvalidArgument(fmt::format("{} is missing ({}); {} --help tells the usage",
+                                       missing.name, missing.help, program_));
   }
   return {};
 }
@@ -130,9 +136,11 @@ std::string Flags::Help() const {
   std::string usage = program_;
   for (const Argument& argument : positional_) usage += " " + argument.name;
   std::string text = fmt::format("{}\n\nUsage: {} [flags]\n\n", purpose_, usage);
-  for (const Argument& argument : positional_) text += fmt::format("  {:<28}{}\n", argument.name, argument.help);
+  for (const Argument& argument : positional_)
+    text += fmt::format("  {:<28}{}\n", argument.name, argument.help);
   for (const Flag& flag : flags_) text += HelpLine(flag);
-  text += fmt::format("  {:<28}{}\n  {:<28}{}\n", "--help", "this text", "--version", "the version");
+  text +=
+      fmt::format("  {:<28}{}\n  {:<28}{}\n", "--help", "this text", "--version", "the version");
   return text;
 }
 

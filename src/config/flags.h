@@ -12,8 +12,8 @@
 
 namespace penstock::config {
 
-// The command line of a small program: --name value, --name=value, switches, and positional arguments in order. Bind
-// variables, which hold the defaults, then Parse. Not thread-safe.
+// The command line of a small program: --name value, --name=value, switches, and positional
+// arguments in order. Bind variables, which hold the defaults, then Parse. Not thread-safe.
 //   Flags flags("penstock-server", "Serves one package.");
 //   flags.Positional("PACKAGE", "folder of the package", package);
 //   flags.Int("port", "port of the service; 0 takes a free one", port, {.min = 0, .max = 65535});
@@ -32,12 +32,14 @@ class Flags {
   void String(std::string name, std::string help, std::string& value);
   void Int(std::string name, std::string help, int64_t& value, Range range);
   // One of the choices, else an error that lists them.
-  void Choice(std::string name, std::string help, std::string& value, std::vector<std::string> choices);
+  void Choice(std::string name, std::string help, std::string& value,
+              std::vector<std::string> choices);
   // --name sets it to true.
   void Switch(std::string name, std::string help, bool& value);
 
-  // Fills the variables. kInvalidArgument, with the nearest flag where there is one, for an unknown flag, a missing or
-  // repeated value, a number out of range, a positional argument too many or too few.
+  // Fills the variables. kInvalidArgument, with the nearest flag where there is one, for an unknown
+  // flag, a missing or repeated value, a number out of range, a positional argument too many or too
+  // few.
   Status Parse(std::span<const std::string> arguments);
 
   // True after Parse of --help or --version; then nothing else was checked.

@@ -15,9 +15,10 @@ struct Home {
   bool is_new = false;         // made just now, in the working directory: say so
 };
 
-// The folder that holds the registry and the packages: `given` when it is not empty, else PENSTOCK_HOME, else the
-// nearest .penstock in `start` or a folder above it, else a new .penstock in `start`. A folder that does not exist yet
-// is made. kPermissionDenied or kFailedPrecondition, with the remedy, when it cannot be.
+// The folder that holds the registry and the packages: `given` when it is not empty, else
+// PENSTOCK_HOME, else the nearest .penstock in `start` or a folder above it, else a new .penstock
+// in `start`. A folder that does not exist yet is made. kPermissionDenied or kFailedPrecondition,
+// with the remedy, when it cannot be.
 Result<Home> FindHome(const std::filesystem::path& given, const std::filesystem::path& start);
 
 }  // namespace penstock::config

@@ -20,13 +20,16 @@ namespace {
 
 constexpr std::string_view kVariablePrefix = "PENSTOCK_";
 // Read elsewhere, or set by tests and tools.
-constexpr std::array<std::string_view, 5> kOtherVariables = {"PENSTOCK_HOME", "PENSTOCK_ONNXRUNTIME", "PENSTOCK_PYTHON",
-                                                             "PENSTOCK_TEST_HOME", "PENSTOCK_UNDER_SANITIZER"};
+constexpr std::array<std::string_view, 5> kOtherVariables = {
+    "PENSTOCK_HOME", "PENSTOCK_ONNXRUNTIME", "PENSTOCK_PYTHON", "PENSTOCK_TEST_HOME",
+    "PENSTOCK_UNDER_SANITIZER"};
 
 std::filesystem::path FindUpward(const std::filesystem::path& start) {
   std::error_code error;
-  for (std::filesystem::path folder = std::filesystem::absolute(start);; folder = folder.parent_path()) {
-    if (std::filesystem::is_regular_file(folder / kSettingsName, error)) return folder / kSettingsName;
+  for (std::filesystem::path folder = std::filesystem::absolute(start);;
+       folder = folder.parent_path()) {
+    if (std::filesystem::is_regular_file(folder / kSettingsName, error))
+      return folder / kSettingsName;
     if (folder == folder.parent_path()) return {};
   }
 }
@@ -42,10 +45,12 @@ bool IsInteger(std::string_view text) {
   return error == std::errc() && end == text.data() + text.size();
 }
 
-Result<std::string> TextOf(const toml::node& node, const Setting& setting, const std::string& origin) {
+Result<std::string> TextOf(const toml::node& node, const Setting& setting,
+                           const std::string& origin) {
   if (setting.is_number) {
     if (const auto number = node.value_exact<int64_t>()) return fmt::format("{}", *number);
-    return InvalidArgument(fmt::format("{} is not a whole number; write it without quotes", origin));
+    return InvalidArgument(
+        fmt::format("{} is not a whole number; write it without quotes", origin));
   }
   if (const auto text = node.value_exact<std::string>()) return *text;
   if (const auto is_on = node.value_exact<bool>()) return std::string(*is_on ? "true" : "false");
@@ -68,10 +73,11 @@ void Flatten(const toml::table& table, const std::string& prefix,
 Result<std::string> ReadSettings(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
   std::string text(std::istreambuf_iterator<char>(file), {});
-  if (!file.is_open()) return PermissionDenied(fmt::format("cannot read the settings '{}'", path.string()));
+  if (!file.is_open())
+    return PermissionDenied(fmt::format("cannot read the settings '{}'", path.string()));
   if (text.size() > kSettingsBytesMax) {
-    return InvalidArgument(fmt::format("the settings '{}' have {} bytes, more than {}", path.string(), text.size(),
-                                       kSettingsBytesMax));
+    return InvalidArgument(fmt::format("the settings '{}' have {} bytes, more than {}",
+                                       path.string(), text.size(), kSettingsBytesMax));
   }
   return text;
 }
@@ -80,13 +86,16 @@ Result<std::string> ReadSettings(const std::filesystem::path& path) {
 
 std::string VariableOf(std::string_view key) {
   std::string name(kVariablePrefix);
-  for (const char c : key) name += c == '.' || c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  for (const char c : key)
+    name +=
+        c == '.' || c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
   return name;
 }
 
 std::vector<std::string> Environment() {
   std::vector<std::string> variables;
-  for (char** variable = environ; *variable != nullptr; ++variable) variables.emplace_back(*variable);
+  for (char** variable = environ; *variable != nullptr; ++variable)
+    variables.emplace_back(*variable);
   return variables;
 }
 
@@ -105,8 +114,9 @@ Status Settings::LoadFile(std::span<const Setting> known, const std::filesystem:
   const toml::parse_result parsed = toml::parse(text);
   if (!parsed) {
     const toml::source_position place = parsed.error().source().begin;
-    return InvalidArgument(fmt::format("the settings '{}' are not TOML, at line {}, column {}: {}", path.string(), place.line,
-                                       place.column, parsed.error().description()));
+    return InvalidArgument(fmt::format("the settings '{}' are not TOML, at line {}, column {}: {}",
+                                       path.string(), place.line, place.column,
+                                       parsed.error().description()));
   }
   std::vector<std::pair<std::string, const toml::node*>> flat;
   Flatten(parsed.table(), "", flat);
@@ -116,15 +126,17 @@ Status Settings::LoadFile(std::span<const Setting> known, const std::filesystem:
     const std::string origin = fmt::format("{} in '{}'", key, path.string());
     const Setting* setting = FindSetting(known, key);
     if (setting == nullptr) {
-      return InvalidArgument(fmt::format("{}, line {}, is not a setting; {} are.{}", origin, node->source().begin.line,
-                                         QuotedList(keys), DidYouMean(key, keys)));
+      return InvalidArgument(fmt::format("{}, line {}, is not a setting; {} are.{}", origin,
+                                         node->source().begin.line, QuotedList(keys),
+                                         DidYouMean(key, keys)));
     }
     values_[key] = {.text = PENSTOCK_TRY(TextOf(*node, *setting, origin)), .origin = origin};
   }
   return {};
 }
 
-Status Settings::LoadEnvironment(std::span<const Setting> known, std::span<const std::string> environment) {
+Status Settings::LoadEnvironment(std::span<const Setting> known,
+                                 std::span<const std::string> environment) {
   std::vector<std::string> names(kOtherVariables.begin(), kOtherVariables.end());
   for (const Setting& setting : known) names.push_back(VariableOf(setting.key));
   for (const std::string& variable : environment) {
@@ -132,7 +144,8 @@ Status Settings::LoadEnvironment(std::span<const Setting> known, std::span<const
     if (!name.starts_with(kVariablePrefix)) continue;
     if (std::ranges::find(names, name) == names.end()) {
       return InvalidArgument(
-          fmt::format("the variable {} is not a setting; unset it, or correct its name.{}", name, DidYouMean(name, names)));
+          fmt::format("the variable {} is not a setting; unset it, or correct its name.{}", name,
+                      DidYouMean(name, names)));
     }
   }
   for (const Setting& setting : known) {
@@ -143,7 +156,8 @@ Status Settings::LoadEnvironment(std::span<const Setting> known, std::span<const
     if (found == environment.end()) continue;
     const std::string text = found->substr(std::min(found->size(), name.size() + 1));
     if (setting.is_number && !IsInteger(text)) {
-      return InvalidArgument(fmt::format("the variable {} is '{}'; a whole number was expected", name, text));
+      return InvalidArgument(
+          fmt::format("the variable {} is '{}'; a whole number was expected", name, text));
     }
     values_[setting.key] = {.text = text, .origin = name};
   }

@@ -17,27 +17,28 @@ namespace penstock::config {
 inline constexpr const char* kSettingsName = "penstock.toml";
 inline constexpr size_t kSettingsBytesMax = size_t{1} << 20;
 
-// A setting that a program knows: `serve.port` stands in the table [serve] of penstock.toml, and its variable is
-// PENSTOCK_SERVE_PORT.
+// A setting that a program knows: `serve.port` stands in the table [serve] of penstock.toml, and
+// its variable is PENSTOCK_SERVE_PORT.
 struct Setting {
   std::string key;
   bool is_number = false;
 };
 
-// What the environment and penstock.toml say, for the settings that flags leave open: a flag comes first, then the
-// variable, then the file, then the program's default. A value type.
+// What the environment and penstock.toml say, for the settings that flags leave open: a flag comes
+// first, then the variable, then the file, then the program's default. A value type.
 class Settings {
  public:
-  // Reads the nearest penstock.toml in `start` or a folder above it, and the PENSTOCK_* of `environment` ("NAME=value").
-  // kInvalidArgument, with the nearest, for a key or a PENSTOCK_* that nothing knows; for a value of another type than
-  // the key's; and with line and column for a file that is not TOML. Variables that are no settings (PENSTOCK_HOME, ...)
-  // are left alone.
+  // Reads the nearest penstock.toml in `start` or a folder above it, and the PENSTOCK_* of
+  // `environment` ("NAME=value"). kInvalidArgument, with the nearest, for a key or a PENSTOCK_*
+  // that nothing knows; for a value of another type than the key's; and with line and column for a
+  // file that is not TOML. Variables that are no settings (PENSTOCK_HOME, ...) are left alone.
   static Result<Settings> Load(std::span<const Setting> known, const std::filesystem::path& start,
                                std::span<const std::string> environment);
 
   // The value as text; nothing where neither says anything.
   std::optional<std::string> Find(std::string_view key) const;
-  // Where Find's value comes from, for messages: "PENSTOCK_SERVE_PORT" or "serve.port in '/app/penstock.toml'".
+  // Where Find's value comes from, for messages: "PENSTOCK_SERVE_PORT" or "serve.port in
+  // '/app/penstock.toml'".
   std::string OriginOf(std::string_view key) const;
   // Empty when there is none.
   const std::filesystem::path& file() const { return file_; }

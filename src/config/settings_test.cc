@@ -13,7 +13,8 @@ namespace {
 
 using ::testing::HasSubstr;
 
-const std::vector<Setting> kKnown = {{.key = "serve.port", .is_number = true}, {.key = "serve.host"}};
+const std::vector<Setting> kKnown = {{.key = "serve.port", .is_number = true},
+                                     {.key = "serve.host"}};
 
 class SettingsTest : public ::testing::Test {
  protected:
@@ -23,7 +24,9 @@ class SettingsTest : public ::testing::Test {
   }
   void TearDown() override { std::filesystem::remove_all(folder_); }
 
-  void Write(const std::string& text) const { std::ofstream(folder_ / "app" / kSettingsName) << text; }
+  void Write(const std::string& text) const {
+    std::ofstream(folder_ / "app" / kSettingsName) << text;
+  }
   Result<Settings> Load(const std::vector<std::string>& environment = {}) const {
     return Settings::Load(kKnown, folder_ / "app" / "deep", environment);
   }
@@ -42,7 +45,8 @@ TEST_F(SettingsTest, TakesTheVariableBeforeTheFileFoundUpward) {
   Write("[serve]\nport = 9000\nhost = \"0.0.0.0\"\n");
   EXPECT_EQ(Load()->Find("serve.port"), "9000");
   EXPECT_THAT(Load()->OriginOf("serve.port"), HasSubstr("serve.port in '" + folder_.string()));
-  const Result<Settings> both = Load({"PENSTOCK_SERVE_PORT=7000", "HOME=/root", "PENSTOCK_HOME=/srv"});
+  const Result<Settings> both =
+      Load({"PENSTOCK_SERVE_PORT=7000", "HOME=/root", "PENSTOCK_HOME=/srv"});
   ASSERT_TRUE(both.ok()) << both.status().ToString();
   EXPECT_EQ(both->Find("serve.port"), "7000");
   EXPECT_EQ(both->OriginOf("serve.port"), "PENSTOCK_SERVE_PORT");
@@ -51,15 +55,18 @@ TEST_F(SettingsTest, TakesTheVariableBeforeTheFileFoundUpward) {
 
 TEST_F(SettingsTest, NamesTheNearestForWhatItDoesNotKnow) {
   EXPECT_THAT(Error("[serve]\nprot = 9000\n"),
-              HasSubstr("line 2, is not a setting; 'serve.port' and 'serve.host' are. Did you mean 'serve.port'?"));
+              HasSubstr("line 2, is not a setting; 'serve.port' and 'serve.host' are. Did you mean "
+                        "'serve.port'?"));
   Write("");
   EXPECT_EQ(Load({"PENSTOCK_SERVE_PROT=1"}).status().message(),
-            "the variable PENSTOCK_SERVE_PROT is not a setting; unset it, or correct its name. Did you mean "
+            "the variable PENSTOCK_SERVE_PROT is not a setting; unset it, or correct its name. Did "
+            "you mean "
             "'PENSTOCK_SERVE_PORT'?");
 }
 
 TEST_F(SettingsTest, RefusesValuesOfAnotherType) {
-  EXPECT_THAT(Error("[serve]\nport = \"9000\"\n"), HasSubstr("is not a whole number; write it without quotes"));
+  EXPECT_THAT(Error("[serve]\nport = \"9000\"\n"),
+              HasSubstr("is not a whole number; write it without quotes"));
   EXPECT_THAT(Error("[serve]\nport = 90.5\n"), HasSubstr("is not a whole number"));
   EXPECT_THAT(Error("[serve]\nhost = 5\n"), HasSubstr("is not a text; write it in quotes"));
   Write("");

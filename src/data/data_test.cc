@@ -24,14 +24,15 @@
 #include "os/process.h"
 #include "sql/application_id.h"
 
-// This program is also its own reader (read-sqlite) and the second writer (insert PATH): see main at the end.
+// This program is also its own reader (read-sqlite) and the second writer (insert PATH): see main
+// at the end.
 namespace penstock::data {
 namespace {
 
+using table::ColumnType;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using table::ColumnType;
 
 std::string SelfPath() { return std::filesystem::read_symlink("/proc/self/exe").string(); }
 
@@ -43,11 +44,16 @@ class Database {
   }
   ~Database() { sqlite3_close(handle_); }
 
-  int Try(const std::string& sql) { return sqlite3_exec(handle_, sql.c_str(), nullptr, nullptr, nullptr); }
-  void Run(const std::string& sql) { EXPECT_EQ(Try(sql), SQLITE_OK) << sql << ": " << sqlite3_errmsg(handle_); }
+  int Try(const std::string& sql) {
+    return sqlite3_exec(handle_, sql.c_str(), nullptr, nullptr, nullptr);
+  }
+  void Run(const std::string& sql) {
+    EXPECT_EQ(Try(sql), SQLITE_OK) << sql << ": " << sqlite3_errmsg(handle_);
+  }
   int64_t Number(const std::string& sql) {
     sqlite3_stmt* statement = nullptr;
-    EXPECT_EQ(sqlite3_prepare_v2(handle_, sql.c_str(), -1, &statement, nullptr), SQLITE_OK) << sqlite3_errmsg(handle_);
+    EXPECT_EQ(sqlite3_prepare_v2(handle_, sql.c_str(), -1, &statement, nullptr), SQLITE_OK)
+        << sqlite3_errmsg(handle_);
     EXPECT_EQ(sqlite3_step(statement), SQLITE_ROW);
     const int64_t number = sqlite3_column_int64(statement, 0);
     sqlite3_finalize(statement);
@@ -122,12 +128,16 @@ class SqliteTest : public ::testing::Test {
 };
 
 TEST_F(SqliteTest, ReadsATableWithTheTypesOfItsDeclarations) {
-  Make("CREATE TABLE people(id INTEGER PRIMARY KEY, height REAL, name VARCHAR(20), photo BLOB, member BOOLEAN);"
-       "INSERT INTO people VALUES (1, 1.75, 'Zürich', x'00FF', 1), (9007199254740993, 2, '', x'', 0),"
-       "(3, NULL, NULL, NULL, NULL)");
+  Make(
+      "CREATE TABLE people(id INTEGER PRIMARY KEY, height REAL, name VARCHAR(20), photo BLOB, "
+      "member BOOLEAN);"
+      "INSERT INTO people VALUES (1, 1.75, 'Zürich', x'00FF', 1), (9007199254740993, 2, '', x'', "
+      "0),"
+      "(3, NULL, NULL, NULL, NULL)");
   const Result<Rows> rows = ReadRows(Uri("#people"));
   ASSERT_TRUE(rows.ok()) << rows.status().ToString();
-  EXPECT_THAT(rows->fields, ElementsAre(table::Field{"id", ColumnType::kInt64}, table::Field{"height", ColumnType::kFloat64},
+  EXPECT_THAT(rows->fields, ElementsAre(table::Field{"id", ColumnType::kInt64},
+                                        table::Field{"height", ColumnType::kFloat64},
                                         table::Field{"name", ColumnType::kString},
                                         table::Field{"photo", ColumnType::kBinary},
                                         table::Field{"member", ColumnType::kBool}));
@@ -139,22 +149,29 @@ TEST_F(SqliteTest, ReadsATableWithTheTypesOfItsDeclarations) {
 }
 
 TEST_F(SqliteTest, LetsTheFirstValuesDecideWhereNoDeclarationDoes) {
-  Make("CREATE TABLE t(price DECIMAL(8,2), day DATE, epoch TIMESTAMP, bare, empty);"
-       "INSERT INTO t VALUES (3, '2026-01-31', 1700000000, NULL, NULL), (2.5, NULL, NULL, x'01', NULL)");
+  Make(
+      "CREATE TABLE t(price DECIMAL(8,2), day DATE, epoch TIMESTAMP, bare, empty);"
+      "INSERT INTO t VALUES (3, '2026-01-31', 1700000000, NULL, NULL), (2.5, NULL, NULL, x'01', "
+      "NULL)");
   const Result<Rows> rows = ReadRows(Uri("#t"));
   ASSERT_TRUE(rows.ok()) << rows.status().ToString();
-  EXPECT_THAT(rows->fields, ElementsAre(table::Field{"price", ColumnType::kFloat64}, table::Field{"day", ColumnType::kString},
-                                        table::Field{"epoch", ColumnType::kInt64}, table::Field{"bare", ColumnType::kBinary},
+  EXPECT_THAT(rows->fields, ElementsAre(table::Field{"price", ColumnType::kFloat64},
+                                        table::Field{"day", ColumnType::kString},
+                                        table::Field{"epoch", ColumnType::kInt64},
+                                        table::Field{"bare", ColumnType::kBinary},
                                         table::Field{"empty", ColumnType::kFloat64}));
   EXPECT_EQ(rows->cells[0][0], Cell(3.0));
-  const Result<Rows> query = Query("SELECT count(*) AS n, avg(price) AS mean, 'a' || 'b' AS text FROM t");
+  const Result<Rows> query =
+      Query("SELECT count(*) AS n, avg(price) AS mean, 'a' || 'b' AS text FROM t");
   ASSERT_TRUE(query.ok()) << query.status().ToString();
   EXPECT_THAT(query->cells, ElementsAre(ElementsAre(int64_t{2}, 2.75, "ab")));
 }
 
 TEST_F(SqliteTest, ReadsManyBatchesInOrder) {
-  Make("CREATE TABLE t(i INTEGER, e); WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200000)"
-       "INSERT INTO t SELECT i, i * 2 FROM n");
+  Make(
+      "CREATE TABLE t(i INTEGER, e); WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM "
+      "n WHERE i < 200000)"
+      "INSERT INTO t SELECT i, i * 2 FROM n");
   const Result<Rows> rows = ReadRows(Uri("#t"));
   ASSERT_TRUE(rows.ok()) << rows.status().ToString();
   ASSERT_EQ(rows->cells.size(), 200'000U);
@@ -189,7 +206,9 @@ TEST_F(SqliteTest, ReadsPathsAndTablesWithSpecialCharacters) {
 }
 
 TEST_F(SqliteTest, ReadsAViewAndARelativePath) {
-  Make("CREATE TABLE t(i INTEGER); INSERT INTO t VALUES (4); CREATE VIEW v AS SELECT i * 2 AS twice FROM t");
+  Make(
+      "CREATE TABLE t(i INTEGER); INSERT INTO t VALUES (4); CREATE VIEW v AS SELECT i * 2 AS twice "
+      "FROM t");
   const std::filesystem::path before = std::filesystem::current_path();
   std::filesystem::current_path(folder_);
   const Result<Rows> rows = ReadRows("sqlite:///people.db#v");
@@ -199,14 +218,17 @@ TEST_F(SqliteTest, ReadsAViewAndARelativePath) {
 }
 
 TEST_F(SqliteTest, NamesTheUriFormsForAUriItCannotUnderstand) {
-  for (const char* uri : {"sqlite:people.db", "sqlite://people.db#t", "postgresql://host/db", "people.db", "sqlite:///#t",
-                          "sqlite:///x.db#", "sqlite:///x.db?query=", "sqlite:///x.db?query= ; "}) {
+  for (const char* uri :
+       {"sqlite:people.db", "sqlite://people.db#t", "postgresql://host/db", "people.db",
+        "sqlite:///#t", "sqlite:///x.db#", "sqlite:///x.db?query=", "sqlite:///x.db?query= ; "}) {
     const Status status = ReadRows(uri).status();
     EXPECT_EQ(status.code(), Code::kInvalidArgument) << uri;
     EXPECT_THAT(status.message(), HasSubstr("?query=SELECT ...")) << uri;
   }
-  EXPECT_THAT(ReadRows("sqlite:///x.db?qurey=SELECT 1").status().message(),
-              HasSubstr("has the parameter 'qurey'; a SQLite source has only 'query'. Did you mean 'query'?"));
+  EXPECT_THAT(
+      ReadRows("sqlite:///x.db?qurey=SELECT 1").status().message(),
+      HasSubstr(
+          "has the parameter 'qurey'; a SQLite source has only 'query'. Did you mean 'query'?"));
   EXPECT_THAT(ReadRows("sqlite:///x.db?query=" + std::string(200'000, ' ')).status().message(),
               HasSubstr("put the query into a view"));
 }
@@ -222,38 +244,50 @@ TEST_F(SqliteTest, ListsTheTablesWhenOneIsMissing) {
   Make("CREATE TABLE people(i); CREATE TABLE pets(i)");
   const Status status = Error("#peple");
   EXPECT_EQ(status.code(), Code::kNotFound);
-  EXPECT_EQ(status.message(), "the database '" + path_.string() +
-                                  "' has no table 'peple'; it has 'people' and 'pets'. Did you mean 'people'?");
-  EXPECT_THAT(Error("").message(), HasSubstr("names no table; add #TABLE or ?query=SELECT ...; it has 'people' and 'pets'"));
+  EXPECT_EQ(status.message(),
+            "the database '" + path_.string() +
+                "' has no table 'peple'; it has 'people' and 'pets'. Did you mean 'people'?");
+  EXPECT_THAT(
+      Error("").message(),
+      HasSubstr("names no table; add #TABLE or ?query=SELECT ...; it has 'people' and 'pets'"));
 }
 
 TEST_F(SqliteTest, SaysWhereAQueryDoesNotParse) {
   Make("CREATE TABLE people(age INTEGER, name TEXT)");
   EXPECT_EQ(Error("?query=SELECT age FORM people").message(),
             "the query on '" + path_.string() +
-                "' does not work: near \"people\": syntax error, at character 17 (`people`); correct the SQL after ?query=");
+                "' does not work: near \"people\": syntax error, at character 17 (`people`); "
+                "correct the SQL after ?query=");
   EXPECT_THAT(Error("?query=SELECT agee FROM people").message(),
-              AllOf(HasSubstr("no such column: agee, at character 8 (`agee FROM people`)"), HasSubstr("Did you mean 'age'?")));
+              AllOf(HasSubstr("no such column: agee, at character 8 (`agee FROM people`)"),
+                    HasSubstr("Did you mean 'age'?")));
   EXPECT_THAT(Error("?query=SELECT age FROM poeple").message(),
               AllOf(HasSubstr("no such table: poeple"), HasSubstr("Did you mean 'people'?")));
   // Without this, SQLite would answer with the text 'nmae' in every row.
-  EXPECT_THAT(Error("?query=SELECT \"nmae\" FROM people").message(), HasSubstr("no such column: nmae"));
+  EXPECT_THAT(Error("?query=SELECT \"nmae\" FROM people").message(),
+              HasSubstr("no such column: nmae"));
 }
 
 TEST_F(SqliteTest, RunsOneStatementThatReads) {
   Make("CREATE TABLE t(i INTEGER); INSERT INTO t VALUES (1)");
-  EXPECT_THAT(Error("?query=SELECT 1; DROP TABLE t").message(), HasSubstr("more than one statement"));
-  EXPECT_THAT(Error("?query=DELETE FROM t RETURNING i").message(), HasSubstr("does not only read rows"));
+  EXPECT_THAT(Error("?query=SELECT 1; DROP TABLE t").message(),
+              HasSubstr("more than one statement"));
+  EXPECT_THAT(Error("?query=DELETE FROM t RETURNING i").message(),
+              HasSubstr("does not only read rows"));
   EXPECT_THAT(Error("?query=DROP TABLE t").message(), HasSubstr("does not only read rows"));
-  EXPECT_THAT(Error("?query=ATTACH 'other.db' AS o").message(), HasSubstr("does not only read rows"));
-  EXPECT_THAT(Error("?query=SELECT i FROM t WHERE i = :limit").message(), HasSubstr("has the parameter ':limit'"));
+  EXPECT_THAT(Error("?query=ATTACH 'other.db' AS o").message(),
+              HasSubstr("does not only read rows"));
+  EXPECT_THAT(Error("?query=SELECT i FROM t WHERE i = :limit").message(),
+              HasSubstr("has the parameter ':limit'"));
   EXPECT_THAT(Error("?query=SELECT i, i FROM t").message(), HasSubstr("two columns named 'i'"));
   EXPECT_THAT(Error("?query=-- nothing").message(), HasSubstr("only a comment"));
   EXPECT_EQ(Database(path_).Number("SELECT count(*) FROM t"), 1);
 }
 
 TEST_F(SqliteTest, NamesTheRowOfAValueThatDoesNotFit) {
-  Make("CREATE TABLE t(age INTEGER, note TEXT, flag BOOLEAN, bare); INSERT INTO t VALUES (1, 'a', 1, 2), (NULL, 'b', 0, 3)");
+  Make(
+      "CREATE TABLE t(age INTEGER, note TEXT, flag BOOLEAN, bare); INSERT INTO t VALUES (1, 'a', "
+      "1, 2), (NULL, 'b', 0, 3)");
   Database database(path_);
   const auto error_with = [&](const std::string& values) {
     database.Run("INSERT INTO t VALUES (" + values + ")");
@@ -263,19 +297,25 @@ TEST_F(SqliteTest, NamesTheRowOfAValueThatDoesNotFit) {
     return status.message();
   };
   EXPECT_EQ(error_with("'unknown', 'c', 1, 4"),
-            "column 'age' is read as int64 (declared INTEGER), but row 3 holds the text 'unknown'; make it one type in a "
+            "column 'age' is read as int64 (declared INTEGER), but row 3 holds the text 'unknown'; "
+            "make it one type in a "
             "query, as in ?query=SELECT CAST(\"age\" AS TEXT) AS \"age\", ... FROM ...");
-  EXPECT_THAT(error_with("2.5, 'c', 1, 4"), AllOf(HasSubstr("row 3 holds the number 2.5"), HasSubstr("AS REAL")));
+  EXPECT_THAT(error_with("2.5, 'c', 1, 4"),
+              AllOf(HasSubstr("row 3 holds the number 2.5"), HasSubstr("AS REAL")));
   EXPECT_THAT(error_with("1, x'FF', 1, 4"), HasSubstr("row 3 holds a blob of 1 bytes"));
   EXPECT_THAT(error_with("1, CAST(x'FF' AS TEXT), 1, 4"), HasSubstr("text that is not UTF-8"));
-  EXPECT_THAT(error_with("1, 'c', 2, 4"), HasSubstr("column 'flag' is read as bool (declared BOOLEAN), but row 3 holds"));
-  EXPECT_THAT(error_with("1, 'c', 1, 'x'"), HasSubstr("column 'bare' is read as int64 (by its first values), but row 3"));
+  EXPECT_THAT(error_with("1, 'c', 2, 4"),
+              HasSubstr("column 'flag' is read as bool (declared BOOLEAN), but row 3 holds"));
+  EXPECT_THAT(error_with("1, 'c', 1, 'x'"),
+              HasSubstr("column 'bare' is read as int64 (by its first values), but row 3"));
   EXPECT_TRUE(ReadRows(Uri("#t")).ok());
 }
 
 TEST_F(SqliteTest, FailsTheWholeReadForAValueFarBehind) {
-  Make("CREATE TABLE t(i INTEGER); WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 150000)"
-       "INSERT INTO t SELECT i FROM n; INSERT INTO t VALUES ('late')");
+  Make(
+      "CREATE TABLE t(i INTEGER); WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n "
+      "WHERE i < 150000)"
+      "INSERT INTO t SELECT i FROM n; INSERT INTO t VALUES ('late')");
   Result<table::TableStream> stream = Read(Uri("#t"), {.program = SelfPath()});
   ASSERT_TRUE(stream.ok()) << stream.status().ToString();
   Result<table::Batch> batch = stream->Next();
@@ -295,12 +335,15 @@ TEST_F(SqliteTest, RefusesAFileThatIsNoDatabase) {
   const Status status = Error("#t");
   EXPECT_EQ(status.code(), Code::kInvalidArgument);
   EXPECT_THAT(status.message(), HasSubstr("is not a SQLite database"));
-  EXPECT_THAT(ReadRows("sqlite:///" + folder_.string() + "#t").status().message(), HasSubstr("is not a file"));
+  EXPECT_THAT(ReadRows("sqlite:///" + folder_.string() + "#t").status().message(),
+              HasSubstr("is not a file"));
 }
 
 TEST_F(SqliteTest, TellsThatADatabaseIsDamaged) {
-  Make("CREATE TABLE t(x TEXT); WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000)"
-       "INSERT INTO t SELECT printf('%0200d', i) FROM n");
+  Make(
+      "CREATE TABLE t(x TEXT); WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n "
+      "WHERE i < 2000)"
+      "INSERT INTO t SELECT printf('%0200d', i) FROM n");
   std::filesystem::resize_file(path_, std::filesystem::file_size(path_) / 2);
   const Status status = Error("#t");
   EXPECT_EQ(status.code(), Code::kDataLoss) << status.ToString();
@@ -328,19 +371,22 @@ TEST_F(SqliteTest, LeavesTheFileAsItIs) {
   EXPECT_EQ(files, 1U);
 }
 
-// POSIX drops all locks of a process on a file when the process closes any descriptor of it. With a reader in this
-// process, the second writer below would get in, and our commit would overwrite its row.
+// POSIX drops all locks of a process on a file when the process closes any descriptor of it. With a
+// reader in this process, the second writer below would get in, and our commit would overwrite its
+// row.
 class SqliteLocks : public SqliteTest, public ::testing::WithParamInterface<const char*> {
  protected:
   // Inserts from another process; SQLITE_OK or SQLITE_BUSY.
   int InsertElsewhere() const {
-    os::Process process = *os::Process::Start({.program = SelfPath(), .arguments = {"insert", path_.string()}});
+    os::Process process =
+        *os::Process::Start({.program = SelfPath(), .arguments = {"insert", path_.string()}});
     return *process.Wait();
   }
 };
 
 TEST_P(SqliteLocks, AreKeptInThisProcess) {
-  Make(std::string("PRAGMA journal_mode=") + GetParam() + "; CREATE TABLE t(i INTEGER); INSERT INTO t VALUES (1)");
+  Make(std::string("PRAGMA journal_mode=") + GetParam() +
+       "; CREATE TABLE t(i INTEGER); INSERT INTO t VALUES (1)");
   Database ours(path_);
   ours.Run("BEGIN IMMEDIATE; INSERT INTO t VALUES (2)");
 
@@ -354,11 +400,13 @@ TEST_P(SqliteLocks, AreKeptInThisProcess) {
   EXPECT_EQ(ours.Number("SELECT count(*) FROM t"), 3);
   EXPECT_EQ(ReadRows(Uri("#t"))->cells.size(), 3U);
   Database check(path_);
-  EXPECT_EQ(check.Number("SELECT count(*) FROM pragma_integrity_check WHERE integrity_check = 'ok'"), 1);
+  EXPECT_EQ(
+      check.Number("SELECT count(*) FROM pragma_integrity_check WHERE integrity_check = 'ok'"), 1);
 }
 
 TEST_P(SqliteLocks, LetAnotherProcessWriteDuringARead) {
-  Make(std::string("PRAGMA journal_mode=") + GetParam() + "; CREATE TABLE t(i INTEGER); INSERT INTO t VALUES (1)");
+  Make(std::string("PRAGMA journal_mode=") + GetParam() +
+       "; CREATE TABLE t(i INTEGER); INSERT INTO t VALUES (1)");
   Database ours(path_);
   EXPECT_EQ(ours.Number("SELECT count(*) FROM t"), 1);
   for (int i = 0; i < 20; ++i) {
@@ -376,7 +424,8 @@ TEST_F(SqliteTest, WouldLoseLocksToAReaderInThisProcess) {
   Database ours(path_);
   ours.Run("BEGIN IMMEDIATE; INSERT INTO t VALUES (2)");
   close(open(path_.c_str(), O_RDONLY | O_CLOEXEC));
-  os::Process process = *os::Process::Start({.program = SelfPath(), .arguments = {"insert", path_.string()}});
+  os::Process process =
+      *os::Process::Start({.program = SelfPath(), .arguments = {"insert", path_.string()}});
   EXPECT_EQ(*process.Wait(), SQLITE_OK);  // in spite of our open transaction
 }
 
@@ -388,7 +437,7 @@ TEST_F(SqliteTest, ReadsAWalDatabaseWhoseLastChangesAreInTheLog) {
 }
 
 TEST_F(SqliteTest, RefusesAWalDatabaseOnANetworkFileSystem) {
-  constexpr int64_t kNfs = 0x6969;   // statfs(2)
+  constexpr int64_t kNfs = 0x6969;  // statfs(2)
   constexpr int64_t kExt4 = 0xEF53;
   const auto header_of = [&] {
     std::ifstream file(path_, std::ios::binary);
@@ -402,7 +451,8 @@ TEST_F(SqliteTest, RefusesAWalDatabaseOnANetworkFileSystem) {
   EXPECT_TRUE(CheckLogIsLocal("t.db", header_of(), kExt4).ok());
   const Status status = CheckLogIsLocal("t.db", header_of(), kNfs);
   EXPECT_EQ(status.code(), Code::kFailedPrecondition);
-  EXPECT_THAT(status.message(), AllOf(HasSubstr("in WAL mode on NFS"), HasSubstr("copy it to a local disk")));
+  EXPECT_THAT(status.message(),
+              AllOf(HasSubstr("in WAL mode on NFS"), HasSubstr("copy it to a local disk")));
 }
 
 TEST_F(SqliteTest, GivesUpOnADatabaseThatStaysLocked) {
@@ -411,7 +461,8 @@ TEST_F(SqliteTest, GivesUpOnADatabaseThatStaysLocked) {
   ours.Run("BEGIN EXCLUSIVE");
   const Status status = Error("#t");
   EXPECT_EQ(status.code(), Code::kUnavailable);
-  EXPECT_THAT(status.message(), HasSubstr("was locked by another process for 5 s; end its transaction"));
+  EXPECT_THAT(status.message(),
+              HasSubstr("was locked by another process for 5 s; end its transaction"));
 }
 
 // Runs `check` in a process of a user who may write nothing here, with the folder made read-only.
@@ -443,8 +494,10 @@ TEST_F(SqliteTest, ReadsAWalDatabaseInAFolderThatCannotBeWritten) {
 }
 
 TEST_F(SqliteTest, FailsWhenTheReaderIsKilled) {
-  Make("CREATE TABLE t(x TEXT); WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000)"
-       "INSERT INTO t SELECT printf('%0200d', i) FROM n");
+  Make(
+      "CREATE TABLE t(x TEXT); WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n "
+      "WHERE i < 100000)"
+      "INSERT INTO t SELECT printf('%0200d', i) FROM n");
   std::atomic<bool> is_killed = false;
   // The child blocks on the full pipe until it is read; /proc names it.
   const auto kill_children = [&]() -> Status {
@@ -455,30 +508,38 @@ TEST_F(SqliteTest, FailsWhenTheReaderIsKilled) {
   };
   const Status status = ReadRows(Uri("#t"), {.poll = kill_children}).status();
   EXPECT_EQ(status.code(), Code::kDataLoss) << status.ToString();
-  EXPECT_THAT(status.message(), AllOf(HasSubstr("was killed by signal 9"), HasSubstr("nothing of it is used")));
+  EXPECT_THAT(status.message(),
+              AllOf(HasSubstr("was killed by signal 9"), HasSubstr("nothing of it is used")));
 }
 
 TEST_F(SqliteTest, EndsALongReadWhenAskedTo) {
   Make("CREATE TABLE t(i INTEGER)");
   int asked = 0;
   const Status status =
-      ReadRows(Uri("?query=WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) AS m FROM n"),
-               {.poll = [&] { return ++asked < 3 ? Status() : Status(Code::kCancelled, "Ctrl-C"); }})
+      ReadRows(
+          Uri("?query=WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT "
+              "max(i) AS m FROM n"),
+          {.poll = [&] { return ++asked < 3 ? Status() : Status(Code::kCancelled, "Ctrl-C"); }})
           .status();
   EXPECT_EQ(status.code(), Code::kCancelled);
   EXPECT_EQ(status.message(), "Ctrl-C");
 }
 
 TEST_F(SqliteTest, EndsTheChildWhenTheStreamIsLetGo) {
-  Make("CREATE TABLE t(x TEXT); WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000)"
-       "INSERT INTO t SELECT printf('%0200d', i) FROM n");
-  { ASSERT_TRUE(Read(Uri("#t"), {.program = SelfPath()}).ok()); }
+  Make(
+      "CREATE TABLE t(x TEXT); WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n "
+      "WHERE i < 100000)"
+      "INSERT INTO t SELECT printf('%0200d', i) FROM n");
+  {
+    ASSERT_TRUE(Read(Uri("#t"), {.program = SelfPath()}).ok());
+  }
   Database(path_).Run("INSERT INTO t VALUES ('the lock is gone')");
   EXPECT_EQ(waitpid(-1, nullptr, WNOHANG), -1);  // no child is left
 }
 
 TEST(ErrorFromChild, FindsTheLastLineOfJson) {
-  EXPECT_EQ(ErrorFromChild("a warning\n{\"code\":5,\"message\":\"none\"}\n").ToString(), "NOT_FOUND: none");
+  EXPECT_EQ(ErrorFromChild("a warning\n{\"code\":5,\"message\":\"none\"}\n").ToString(),
+            "NOT_FOUND: none");
   EXPECT_TRUE(ErrorFromChild("just words\n").ok());
   EXPECT_TRUE(ErrorFromChild("").ok());
   EXPECT_TRUE(ErrorFromChild("{\"code\":99,\"message\":\"x\"}").ok());
@@ -502,7 +563,8 @@ int Insert(const char* path) {
 }  // namespace penstock::data
 
 int main(int argc, char** argv) {
-  if (argc == 3 && argv[1] == penstock::data::kReadSqliteCommand) return penstock::data::RunReadSqlite(argv[2]);
+  if (argc == 3 && argv[1] == penstock::data::kReadSqliteCommand)
+    return penstock::data::RunReadSqlite(argv[2]);
   if (argc == 3 && argv[1] == std::string("insert")) return penstock::data::Insert(argv[2]);
   ::testing::InitGoogleMock(&argc, argv);
   return RUN_ALL_TESTS();

@@ -59,7 +59,8 @@ class ChildSource : public table::BatchSource {
       }
       const ssize_t count = read(descriptor, into.data(), into.size());
       if (count >= 0) return static_cast<size_t>(count);
-      if (errno != EINTR) return FromErrno(errno, "cannot read what the reader of a database wrote");
+      if (errno != EINTR)
+        return FromErrno(errno, "cannot read what the reader of a database wrote");
     }
   }
 
@@ -79,9 +80,11 @@ class ChildSource : public table::BatchSource {
       const int code = **ended;
       const std::string how = code > 128 ? fmt::format("was killed by signal {}", code - 128)
                                          : fmt::format("ended with exit code {}", code);
-      return DataLoss(fmt::format("reading '{}' stopped in the middle: the process that reads the database {}; nothing of it "
-                                  "is used: read it again",
-                                  uri_, how));
+      return DataLoss(
+          fmt::format("reading '{}' stopped in the middle: the process that reads the database {}; "
+                      "nothing of it "
+                      "is used: read it again",
+                      uri_, how));
     }
     return read_status.Prefixed(fmt::format("reading '{}'", uri_));
   }
@@ -105,17 +108,19 @@ class ChildSource : public table::BatchSource {
 
 Result<table::TableStream> Read(std::string_view uri, const ReadOptions& options) {
   if (!uri.starts_with(kSqliteScheme)) {
-    return InvalidArgument(fmt::format("'{}' is not a source that this release reads; expected {}", uri.substr(0, 200),
-                                       kSqliteForms));
+    return InvalidArgument(fmt::format("'{}' is not a source that this release reads; expected {}",
+                                       uri.substr(0, 200), kSqliteForms));
   }
   if (uri.size() > kUriBytesMax) {
-    return InvalidArgument(fmt::format("the URI of the source has {} bytes, more than {}; put the query into a view of the "
-                                       "database",
-                                       uri.size(), kUriBytesMax));
+    return InvalidArgument(fmt::format(
+        "the URI of the source has {} bytes, more than {}; put the query into a view of the "
+        "database",
+        uri.size(), kUriBytesMax));
   }
   PENSTOCK_TRY(ParseSqliteUri(uri));
-  const std::filesystem::path program =
-      options.program.empty() ? PENSTOCK_TRY(os::ProgramBeside("penstock")) : std::filesystem::path(options.program);
+  const std::filesystem::path program = options.program.empty()
+                                            ? PENSTOCK_TRY(os::ProgramBeside("penstock"))
+                                            : std::filesystem::path(options.program);
   os::Process process = PENSTOCK_TRY(os::Process::Start({
       .program = program,
       .arguments = {std::string(kReadSqliteCommand), std::string(uri)},

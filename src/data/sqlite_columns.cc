@@ -17,11 +17,14 @@ using table::ColumnType;
 constexpr int64_t kExactInDouble = int64_t{1} << 53;
 constexpr size_t kShownBytesMax = 40;
 
-bool Contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
+bool Contains(std::string_view text, std::string_view part) {
+  return text.find(part) != std::string_view::npos;
+}
 
 std::string UpperCase(std::string_view text) {
   std::string upper(text);
-  std::ranges::transform(upper, upper.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  std::ranges::transform(upper, upper.begin(),
+                         [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
   return upper;
 }
 
@@ -29,20 +32,25 @@ std::optional<ColumnType> TypeOfDeclaration(std::string_view declared) {
   const std::string upper = UpperCase(declared);
   if (upper.starts_with("BOOL")) return ColumnType::kBool;
   if (Contains(upper, "INT")) return ColumnType::kInt64;
-  if (Contains(upper, "CHAR") || Contains(upper, "CLOB") || Contains(upper, "TEXT")) return ColumnType::kString;
+  if (Contains(upper, "CHAR") || Contains(upper, "CLOB") || Contains(upper, "TEXT"))
+    return ColumnType::kString;
   if (Contains(upper, "BLOB")) return ColumnType::kBinary;
-  if (Contains(upper, "REAL") || Contains(upper, "FLOA") || Contains(upper, "DOUB")) return ColumnType::kFloat64;
+  if (Contains(upper, "REAL") || Contains(upper, "FLOA") || Contains(upper, "DOUB"))
+    return ColumnType::kFloat64;
   return std::nullopt;
 }
 
 std::string_view TextOf(sqlite3_value* value) {
   const auto* text = reinterpret_cast<const char*>(sqlite3_value_text(value));
-  return text == nullptr ? std::string_view() : std::string_view(text, static_cast<size_t>(sqlite3_value_bytes(value)));
+  return text == nullptr ? std::string_view()
+                         : std::string_view(text, static_cast<size_t>(sqlite3_value_bytes(value)));
 }
 
 std::string_view BlobOf(sqlite3_value* value) {
   const auto* bytes = static_cast<const char*>(sqlite3_value_blob(value));
-  return bytes == nullptr ? std::string_view() : std::string_view(bytes, static_cast<size_t>(sqlite3_value_bytes(value)));
+  return bytes == nullptr
+             ? std::string_view()
+             : std::string_view(bytes, static_cast<size_t>(sqlite3_value_bytes(value)));
 }
 
 // For a message: not more of a value than one can read, and nothing that is not text.
@@ -78,11 +86,14 @@ std::string_view CastFor(sqlite3_value* value) {
 }
 
 Status DoesNotFit(const SqliteColumn& column, int64_t row, sqlite3_value* value) {
-  const std::string why = column.is_decided_by_values ? "by its first values" : fmt::format("declared {}", column.declared);
-  return InvalidArgument(fmt::format(
-      "column '{}' is read as {} ({}), but row {} holds {}; make it one type in a query, as in ?query=SELECT "
-      "CAST(\"{}\" AS {}) AS \"{}\", ... FROM ...",
-      column.name, table::ColumnTypeName(*column.type), why, row, Shown(value), column.name, CastFor(value), column.name));
+  const std::string why = column.is_decided_by_values ? "by its first values"
+                                                      : fmt::format("declared {}", column.declared);
+  return InvalidArgument(
+      fmt::format("column '{}' is read as {} ({}), but row {} holds {}; make it one type in a "
+                  "query, as in ?query=SELECT "
+                  "CAST(\"{}\" AS {}) AS \"{}\", ... FROM ...",
+                  column.name, table::ColumnTypeName(*column.type), why, row, Shown(value),
+                  column.name, CastFor(value), column.name));
 }
 
 bool AppendInt64(size_t index, sqlite3_value* value, table::BatchBuilder& builder) {
@@ -92,7 +103,8 @@ bool AppendInt64(size_t index, sqlite3_value* value, table::BatchBuilder& builde
     return true;
   }
   const double number = kind == SQLITE_FLOAT ? sqlite3_value_double(value) : 0.5;
-  if (number != std::trunc(number) || std::abs(number) > static_cast<double>(kExactInDouble)) return false;
+  if (number != std::trunc(number) || std::abs(number) > static_cast<double>(kExactInDouble))
+    return false;
   builder.AppendInt64(index, static_cast<int64_t>(number));
   return true;
 }
@@ -154,12 +166,14 @@ Result<std::vector<SqliteColumn>> ColumnsOf(sqlite3_stmt* statement) {
   for (int i = 0; i < sqlite3_column_count(statement); ++i) {
     const char* name = sqlite3_column_name(statement, i);
     const char* declared = sqlite3_column_decltype(statement, i);
-    if (name == nullptr) return ResourceExhausted("memory is short for the names of columns; read fewer columns");
+    if (name == nullptr)
+      return ResourceExhausted("memory is short for the names of columns; read fewer columns");
     SqliteColumn column{.name = name, .declared = declared == nullptr ? "" : declared};
     column.type = TypeOfDeclaration(column.declared);
     column.is_decided_by_values = !column.type;
     if (!names.insert(column.name).second) {
-      return InvalidArgument(fmt::format("the query gives two columns named '{}'; give each its own name with AS", name));
+      return InvalidArgument(fmt::format(
+          "the query gives two columns named '{}'; give each its own name with AS", name));
     }
     columns.push_back(std::move(column));
   }
@@ -177,7 +191,8 @@ ColumnType TypeOfValues(std::string_view declared, const std::vector<int>& kinds
   return has_decimals || has_fraction ? ColumnType::kFloat64 : ColumnType::kInt64;
 }
 
-Status Append(const SqliteColumn& column, size_t index, int64_t row, sqlite3_value* value, table::BatchBuilder& builder) {
+Status Append(const SqliteColumn& column, size_t index, int64_t row, sqlite3_value* value,
+              table::BatchBuilder& builder) {
   if (sqlite3_value_type(value) == SQLITE_NULL) {
     builder.AppendNull(index);
     return {};

@@ -37,12 +37,13 @@ std::string FileUri(const std::string& path, std::string_view parameters) {
 }
 
 Status CheckFile(const std::string& path) {
-  struct stat info {};
+  struct stat info{};
   if (stat(path.c_str(), &info) != 0) {
     if (errno == ENOENT || errno == ENOTDIR) {
-      return NotFound(fmt::format("there is no database '{}' (looked for '{}'); check the path: a relative one begins in "
-                                  "the working directory, an absolute one has four slashes, sqlite:////",
-                                  path, std::filesystem::absolute(path).string()));
+      return NotFound(fmt::format(
+          "there is no database '{}' (looked for '{}'); check the path: a relative one begins in "
+          "the working directory, an absolute one has four slashes, sqlite:////",
+          path, std::filesystem::absolute(path).string()));
     }
     return FromErrno(errno, fmt::format("cannot look at the database '{}'", path));
   }
@@ -66,7 +67,9 @@ std::string Missing(std::string_view message, std::string_view what) {
   return message.starts_with(what) ? std::string(message.substr(what.size())) : "";
 }
 
-bool IsWal(std::string_view header) { return header.size() == kHeaderBytes && header[kWriteVersionAt] == kWalVersion; }
+bool IsWal(std::string_view header) {
+  return header.size() == kHeaderBytes && header[kWriteVersionAt] == kWalVersion;
+}
 
 std::string HeaderOf(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
@@ -84,13 +87,15 @@ std::string LastPart(const std::string& name) { return name.substr(name.rfind('.
 void CloseDatabase::operator()(sqlite3* database) const { sqlite3_close_v2(database); }
 void FinalizeStatement::operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
 
-Status CheckLogIsLocal(const std::string& path, std::string_view header, int64_t file_system_magic) {
+Status CheckLogIsLocal(const std::string& path, std::string_view header,
+                       int64_t file_system_magic) {
   const std::string_view name = sql::NetworkFileSystemName(file_system_magic);
   if (name.empty() || !IsWal(header)) return {};
-  return FailedPrecondition(fmt::format("the database '{}' is in WAL mode on {}, where a reader may miss rows that another "
-                                        "machine writes; copy it to a local disk, or end WAL mode with PRAGMA "
-                                        "journal_mode=DELETE",
-                                        path, name));
+  return FailedPrecondition(fmt::format(
+      "the database '{}' is in WAL mode on {}, where a reader may miss rows that another "
+      "machine writes; copy it to a local disk, or end WAL mode with PRAGMA "
+      "journal_mode=DELETE",
+      path, name));
 }
 
 Result<SqliteDatabase> SqliteDatabase::Open(const std::string& path) {
@@ -107,28 +112,33 @@ Result<SqliteDatabase> SqliteDatabase::Open(const std::string& path) {
 
 Status SqliteDatabase::OpenAs(const std::string& file_uri) {
   sqlite3* database = nullptr;
-  const int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+  const int flags =
+      SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
   const int code = sqlite3_open_v2(file_uri.c_str(), &database, flags, nullptr);
   database_.reset(database);
   if (code != SQLITE_OK) return StatusOf(code);
   sqlite3_busy_timeout(database, kBusyMsMax);
-  // "typo" must be a missing column, not the text 'typo'; and a file from elsewhere must not run what it likes.
+  // "typo" must be a missing column, not the text 'typo'; and a file from elsewhere must not run
+  // what it likes.
   sqlite3_db_config(database, SQLITE_DBCONFIG_DQS_DML, 0, nullptr);
   sqlite3_db_config(database, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
   sqlite3_db_config(database, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
   return {};
 }
 
-// One transaction from the first look at the schema on: columns cannot change between planning and reading.
+// One transaction from the first look at the schema on: columns cannot change between planning and
+// reading.
 Status SqliteDatabase::Begin() {
-  const int code = sqlite3_exec(database_.get(), "BEGIN; SELECT count(*) FROM sqlite_schema", nullptr, nullptr, nullptr);
+  const int code = sqlite3_exec(database_.get(), "BEGIN; SELECT count(*) FROM sqlite_schema",
+                                nullptr, nullptr, nullptr);
   return code == SQLITE_OK ? Status() : StatusOf(code);
 }
 
 Result<SqliteDatabase::FileState> SqliteDatabase::StateOf(const std::string& path) {
   FileState state;
-  struct stat info {};
-  if (stat(path.c_str(), &info) != 0) return FromErrno(errno, fmt::format("cannot look at the database '{}'", path));
+  struct stat info{};
+  if (stat(path.c_str(), &info) != 0)
+    return FromErrno(errno, fmt::format("cannot look at the database '{}'", path));
   state.size = info.st_size;
   state.modified_ns = int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec;
   state.header = HeaderOf(path);
@@ -144,10 +154,11 @@ Status SqliteDatabase::BeginWithoutLocks(const Status& refused) {
   const std::string log = path_ + "-wal";
   const auto log_bytes = std::filesystem::file_size(log, error);
   if (!error && log_bytes > 0) {
-    return FailedPrecondition(fmt::format("the database '{}' is in WAL mode with changes in '{}', and its folder cannot be "
-                                          "written, which SQLite needs to read them; copy both files to a folder that can "
-                                          "be written",
-                                          path_, log));
+    return FailedPrecondition(fmt::format(
+        "the database '{}' is in WAL mode with changes in '{}', and its folder cannot be "
+        "written, which SQLite needs to read them; copy both files to a folder that can "
+        "be written",
+        path_, log));
   }
   without_locks_ = std::make_unique<FileState>(std::move(state));
   PENSTOCK_TRY(OpenAs(FileUri(path_, "?immutable=1")));
@@ -160,21 +171,25 @@ Status SqliteDatabase::CheckUnchanged() const {
   const auto log_bytes = std::filesystem::file_size(path_ + "-wal", error);
   const bool has_log = !error && log_bytes > 0;
   if (!has_log && PENSTOCK_TRY(StateOf(path_)) == *without_locks_) return {};
-  return Unavailable(fmt::format("the database '{}' was written to while it was read without locks, since its folder "
-                                 "cannot be written; read it again",
-                                 path_));
+  return Unavailable(fmt::format(
+      "the database '{}' was written to while it was read without locks, since its folder "
+      "cannot be written; read it again",
+      path_));
 }
 
 Status SqliteDatabase::RefuseRegistry() {
   sqlite3_stmt* statement = nullptr;
-  const int code = sqlite3_prepare_v2(database_.get(), "PRAGMA application_id", -1, &statement, nullptr);
+  const int code =
+      sqlite3_prepare_v2(database_.get(), "PRAGMA application_id", -1, &statement, nullptr);
   const StatementHandle handle(statement);
   if (code != SQLITE_OK) return StatusOf(code);
-  if (sqlite3_step(statement) != SQLITE_ROW) return StatusOf(sqlite3_extended_errcode(database_.get()));
+  if (sqlite3_step(statement) != SQLITE_ROW)
+    return StatusOf(sqlite3_extended_errcode(database_.get()));
   if (sqlite3_column_int(statement, 0) != sql::kRegistryApplicationId) return {};
-  return FailedPrecondition(fmt::format("'{}' is Penstock's own registry, which is not a source of data; 'penstock models "
-                                        "list' shows what is in it",
-                                        path_));
+  return FailedPrecondition(fmt::format(
+      "'{}' is Penstock's own registry, which is not a source of data; 'penstock models "
+      "list' shows what is in it",
+      path_));
 }
 
 Result<std::vector<std::string>> SqliteDatabase::Names(const char* sql) {
@@ -192,24 +207,29 @@ Result<std::vector<std::string>> SqliteDatabase::Names(const char* sql) {
 }
 
 Result<std::vector<std::string>> SqliteDatabase::Tables() {
-  return Names("SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' "
-               "ORDER BY name");
+  return Names(
+      "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE "
+      "'sqlite\\_%' ESCAPE '\\' "
+      "ORDER BY name");
 }
 
 Result<StatementHandle> SqliteDatabase::PrepareTable(const std::string& table) {
   sqlite3_stmt* statement = nullptr;
   const std::string sql = "SELECT * FROM " + Quoted(table);
-  const int code = sqlite3_prepare_v2(database_.get(), sql.data(), static_cast<int>(sql.size()), &statement, nullptr);
+  const int code = sqlite3_prepare_v2(database_.get(), sql.data(), static_cast<int>(sql.size()),
+                                      &statement, nullptr);
   StatementHandle handle(statement);
   if (code == SQLITE_OK) return handle;
   const std::string missing = Missing(sqlite3_errmsg(database_.get()), "no such table: ");
   if (missing != table) return StatusOf(code);
   const std::vector<std::string> tables = PENSTOCK_TRY(Tables());
   if (tables.empty()) {
-    return NotFound(fmt::format("the database '{}' has no table '{}'; it has no tables at all: check the path", path_, table));
+    return NotFound(
+        fmt::format("the database '{}' has no table '{}'; it has no tables at all: check the path",
+                    path_, table));
   }
-  return NotFound(fmt::format("the database '{}' has no table '{}'; it has {}.{}", path_, table, QuotedList(tables),
-                              DidYouMean(table, tables)));
+  return NotFound(fmt::format("the database '{}' has no table '{}'; it has {}.{}", path_, table,
+                              QuotedList(tables), DidYouMean(table, tables)));
 }
 
 Status SqliteDatabase::ExplainQuery(const std::string& query, int code) {
@@ -219,46 +239,56 @@ Status SqliteDatabase::ExplainQuery(const std::string& query, int code) {
   std::string place;
   if (offset >= 0 && static_cast<size_t>(offset) <= query.size()) {
     const std::string excerpt = query.substr(static_cast<size_t>(offset), kExcerptBytesMax);
-    place = fmt::format(", at character {}{}", offset + 1, excerpt.empty() ? "" : fmt::format(" (`{}`)", excerpt));
+    place = fmt::format(", at character {}{}", offset + 1,
+                        excerpt.empty() ? "" : fmt::format(" (`{}`)", excerpt));
   }
   std::string remedy = "; correct the SQL after ?query=";
   if (const std::string table = Missing(message, "no such table: "); !table.empty()) {
     const std::vector<std::string> tables = PENSTOCK_TRY(Tables());
     remedy = tables.empty() ? "; it has no tables at all: check the path"
-                            : fmt::format("; it has {}.{}", QuotedList(tables), DidYouMean(LastPart(table), tables));
+                            : fmt::format("; it has {}.{}", QuotedList(tables),
+                                          DidYouMean(LastPart(table), tables));
   } else if (const std::string column = Missing(message, "no such column: "); !column.empty()) {
     const std::vector<std::string> columns = PENSTOCK_TRY(
         Names("SELECT DISTINCT c.name FROM sqlite_schema AS t, pragma_table_info(t.name) AS c "
               "WHERE t.type IN ('table', 'view') ORDER BY c.name"));
-    remedy = fmt::format("; correct the name, or put text in single quotes.{}", DidYouMean(LastPart(column), columns));
+    remedy = fmt::format("; correct the name, or put text in single quotes.{}",
+                         DidYouMean(LastPart(column), columns));
   }
-  return InvalidArgument(fmt::format("the query on '{}' does not work: {}{}{}", path_, message, place, remedy));
+  return InvalidArgument(
+      fmt::format("the query on '{}' does not work: {}{}{}", path_, message, place, remedy));
 }
 
 Result<StatementHandle> SqliteDatabase::PrepareQuery(const std::string& query) {
   sqlite3_stmt* statement = nullptr;
   const char* tail = nullptr;
-  const int code = sqlite3_prepare_v2(database_.get(), query.data(), static_cast<int>(query.size()), &statement, &tail);
+  const int code = sqlite3_prepare_v2(database_.get(), query.data(), static_cast<int>(query.size()),
+                                      &statement, &tail);
   StatementHandle handle(statement);
   if (code != SQLITE_OK) return ExplainQuery(query, code);
   if (statement == nullptr) {
-    return InvalidArgument(fmt::format("the query on '{}' is only a comment; expected ?query=SELECT ...", path_));
+    return InvalidArgument(
+        fmt::format("the query on '{}' is only a comment; expected ?query=SELECT ...", path_));
   }
   const std::string_view rest(tail, static_cast<size_t>(query.data() + query.size() - tail));
   sqlite3_stmt* second = nullptr;
-  const int rest_code = sqlite3_prepare_v2(database_.get(), rest.data(), static_cast<int>(rest.size()), &second, nullptr);
+  const int rest_code = sqlite3_prepare_v2(database_.get(), rest.data(),
+                                           static_cast<int>(rest.size()), &second, nullptr);
   const StatementHandle second_handle(second);
   if (rest_code != SQLITE_OK || second != nullptr) {
-    return InvalidArgument(fmt::format("the query on '{}' holds more than one statement; give one SELECT", path_));
+    return InvalidArgument(
+        fmt::format("the query on '{}' holds more than one statement; give one SELECT", path_));
   }
   if (sqlite3_stmt_readonly(statement) == 0 || sqlite3_column_count(statement) == 0) {
-    return InvalidArgument(fmt::format("the query on '{}' does not only read rows; give a SELECT", path_));
+    return InvalidArgument(
+        fmt::format("the query on '{}' does not only read rows; give a SELECT", path_));
   }
   if (sqlite3_bind_parameter_count(statement) > 0) {
     const char* name = sqlite3_bind_parameter_name(statement, 1);
-    return InvalidArgument(fmt::format("the query on '{}' has the parameter '{}', which nothing fills; write the value "
-                                       "into the query",
-                                       path_, name == nullptr ? "?" : name));
+    return InvalidArgument(fmt::format(
+        "the query on '{}' has the parameter '{}', which nothing fills; write the value "
+        "into the query",
+        path_, name == nullptr ? "?" : name));
   }
   return handle;
 }
@@ -267,35 +297,43 @@ Status SqliteDatabase::StatusOf(int code) const {
   const char* said = database_ ? sqlite3_errmsg(database_.get()) : sqlite3_errstr(code);
   switch (code & 0xFF) {
     case SQLITE_NOTADB:
-      return InvalidArgument(fmt::format("'{}' is not a SQLite database (or an encrypted one); check the path", path_));
+      return InvalidArgument(fmt::format(
+          "'{}' is not a SQLite database (or an encrypted one); check the path", path_));
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
       if (code == SQLITE_BUSY_RECOVERY) break;
-      return Unavailable(fmt::format("the database '{}' was locked by another process for {} s; end its transaction, then "
-                                     "read again",
-                                     path_, kBusyMsMax / 1000));
+      return Unavailable(fmt::format(
+          "the database '{}' was locked by another process for {} s; end its transaction, then "
+          "read again",
+          path_, kBusyMsMax / 1000));
     case SQLITE_CORRUPT:
-      return DataLoss(fmt::format("the database '{}' is damaged: {}; restore it from a backup, or try the command "
-                                  "'.recover' of the sqlite3 shell",
-                                  path_, said));
+      return DataLoss(fmt::format(
+          "the database '{}' is damaged: {}; restore it from a backup, or try the command "
+          "'.recover' of the sqlite3 shell",
+          path_, said));
     case SQLITE_READONLY:
     case SQLITE_CANTOPEN:
-      return FailedPrecondition(fmt::format("the database '{}' cannot be read without a recovery: {}; open it once with a "
-                                            "program that may write to it and to its folder",
-                                            path_, said));
+      return FailedPrecondition(fmt::format(
+          "the database '{}' cannot be read without a recovery: {}; open it once with a "
+          "program that may write to it and to its folder",
+          path_, said));
     case SQLITE_NOMEM:
     case SQLITE_TOOBIG:
-      return ResourceExhausted(fmt::format("the database '{}' cannot be read: {}; read fewer columns or rows", path_, said));
+      return ResourceExhausted(fmt::format(
+          "the database '{}' cannot be read: {}; read fewer columns or rows", path_, said));
     case SQLITE_INTERRUPT:
       return {Code::kCancelled, fmt::format("reading the database '{}' was ended", path_)};
     case SQLITE_ERROR:
-      return InvalidArgument(fmt::format("the database '{}' answered: {}; correct the query", path_, said));
+      return InvalidArgument(
+          fmt::format("the database '{}' answered: {}; correct the query", path_, said));
     case SQLITE_IOERR:
-      return DataLoss(fmt::format("the database '{}' cannot be read: {}; check the disk", path_, said));
+      return DataLoss(
+          fmt::format("the database '{}' cannot be read: {}; check the disk", path_, said));
     default:
       break;
   }
-  return Unavailable(fmt::format("the database '{}' cannot be read: {} (code {}); try again", path_, said, code));
+  return Unavailable(
+      fmt::format("the database '{}' cannot be read: {} (code {}); try again", path_, said, code));
 }
 
 }  // namespace penstock::data

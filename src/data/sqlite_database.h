@@ -25,23 +25,25 @@ struct FinalizeStatement {
 };
 using StatementHandle = std::unique_ptr<sqlite3_stmt, FinalizeStatement>;
 
-// kFailedPrecondition for a database in WAL mode, as its first 100 bytes tell, on a file system (statfs's magic number)
-// that several machines may share: SQLite's readers and writers would not see each other there.
+// kFailedPrecondition for a database in WAL mode, as its first 100 bytes tell, on a file system
+// (statfs's magic number) that several machines may share: SQLite's readers and writers would not
+// see each other there.
 Status CheckLogIsLocal(const std::string& path, std::string_view header, int64_t file_system_magic);
 
-// Somebody's SQLite file, opened to be read in one transaction and never written to. Must live in a process that does not
-// use the file otherwise: closing it would drop that process's locks. Not thread-safe.
+// Somebody's SQLite file, opened to be read in one transaction and never written to. Must live in a
+// process that does not use the file otherwise: closing it would drop that process's locks. Not
+// thread-safe.
 class SqliteDatabase {
  public:
-  // Opens the file and begins to read, waiting for locks up to kBusyMsMax. A file in WAL mode in a folder that cannot be
-  // written, where SQLite itself gives up, is read as it lies there; CheckUnchanged tells whether that was sound.
-  // Errors as data/source.h lists them.
+  // Opens the file and begins to read, waiting for locks up to kBusyMsMax. A file in WAL mode in a
+  // folder that cannot be written, where SQLite itself gives up, is read as it lies there;
+  // CheckUnchanged tells whether that was sound. Errors as data/source.h lists them.
   static Result<SqliteDatabase> Open(const std::string& path);
 
   // Every row of a table or view. kNotFound names the nearest and lists what there is.
   Result<StatementHandle> PrepareTable(const std::string& table);
-  // One statement that reads. kInvalidArgument with SQLite's message and the place, for one that writes or has
-  // parameters, and for more than one.
+  // One statement that reads. kInvalidArgument with SQLite's message and the place, for one that
+  // writes or has parameters, and for more than one.
   Result<StatementHandle> PrepareQuery(const std::string& query);
   // Tables and views, by name.
   Result<std::vector<std::string>> Tables();

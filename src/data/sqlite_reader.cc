@@ -52,7 +52,8 @@ class RowMover {
     columns_ = PENSTOCK_TRY(ColumnsOf(statement_));
     PENSTOCK_TRY(TakeSample());
     std::vector<table::Field> fields;
-    for (const SqliteColumn& column : columns_) fields.push_back({.name = column.name, .type = *column.type});
+    for (const SqliteColumn& column : columns_)
+      fields.push_back({.name = column.name, .type = *column.type});
     builder_.emplace(fields);
     writer_.emplace(PENSTOCK_TRY(table::IpcWriter::Open(descriptor_, fields)));
     PENSTOCK_TRY(MoveSample());
@@ -77,11 +78,13 @@ class RowMover {
     for (const SqliteColumn& column : columns_) needs_sample = needs_sample || !column.type;
     if (!needs_sample) return {};
     int64_t bytes = 0;
-    const size_t rows_max = std::min(kSampleRowsMax, std::max<size_t>(1, kSampleValuesMax / columns_.size()));
+    const size_t rows_max =
+        std::min(kSampleRowsMax, std::max<size_t>(1, kSampleValuesMax / columns_.size()));
     for (size_t row = 0; row < rows_max && bytes < kSampleBytesMax && PENSTOCK_TRY(Step()); ++row) {
       for (size_t i = 0; i < columns_.size(); ++i) {
         ValueCopy copy(sqlite3_value_dup(sqlite3_column_value(statement_, static_cast<int>(i))));
-        if (!copy) return ResourceExhausted("memory is short for the first rows; read fewer columns");
+        if (!copy)
+          return ResourceExhausted("memory is short for the first rows; read fewer columns");
         const int kind = sqlite3_value_type(copy.get());
         if (kind == SQLITE_TEXT || kind == SQLITE_BLOB) bytes += sqlite3_value_bytes(copy.get());
         sample_.push_back(std::move(copy));
@@ -95,7 +98,8 @@ class RowMover {
     for (size_t i = 0; i < columns_.size(); ++i) {
       if (columns_[i].type) continue;
       std::vector<int> kinds;
-      for (size_t at = i; at < sample_.size(); at += columns_.size()) kinds.push_back(sqlite3_value_type(sample_[at].get()));
+      for (size_t at = i; at < sample_.size(); at += columns_.size())
+        kinds.push_back(sqlite3_value_type(sample_[at].get()));
       columns_[i].type = TypeOfValues(columns_[i].declared, kinds);
     }
   }
@@ -142,8 +146,9 @@ class RowMover {
 
 Status NoTable(SqliteDatabase& database, const SqliteUri& uri) {
   const std::vector<std::string> tables = PENSTOCK_TRY(database.Tables());
-  return InvalidArgument(fmt::format("the source sqlite:///{} names no table; add #TABLE or ?query=SELECT ...; it has {}",
-                                     uri.path, tables.empty() ? "no tables at all" : QuotedList(tables)));
+  return InvalidArgument(fmt::format(
+      "the source sqlite:///{} names no table; add #TABLE or ?query=SELECT ...; it has {}",
+      uri.path, tables.empty() ? "no tables at all" : QuotedList(tables)));
 }
 
 }  // namespace
@@ -153,8 +158,9 @@ Status WriteSqlite(std::string_view uri, int descriptor) {
   SqliteDatabase database = PENSTOCK_TRY(SqliteDatabase::Open(source.path));
   sqlite3_progress_handler(database.handle(), kStepsBetweenLooks, IsReaderGone, &descriptor);
   if (source.table.empty() && source.query.empty()) return NoTable(database, source);
-  const StatementHandle statement = source.query.empty() ? PENSTOCK_TRY(database.PrepareTable(source.table))
-                                                         : PENSTOCK_TRY(database.PrepareQuery(source.query));
+  const StatementHandle statement = source.query.empty()
+                                        ? PENSTOCK_TRY(database.PrepareTable(source.table))
+                                        : PENSTOCK_TRY(database.PrepareQuery(source.query));
   return RowMover(database, statement.get(), descriptor).Run();
 }
 
@@ -180,7 +186,8 @@ Status ErrorFromChild(std::string_view standard_error) {
     if (line.ok()) {
       const Result<int64_t> code = line->Int("code");
       const Result<std::string> message = line->String("message");
-      if (code.ok() && message.ok() && *code > 0 && *code <= static_cast<int>(Code::kUnauthenticated)) {
+      if (code.ok() && message.ok() && *code > 0 &&
+          *code <= static_cast<int>(Code::kUnauthenticated)) {
         return {static_cast<Code>(*code), *message};
       }
     }

@@ -39,7 +39,8 @@ std::string Decode(std::string_view text) {
   return decoded;
 }
 
-// A statement without any white space is rare, an encoded one has none: LIKE '%ab%' must not become another byte.
+// A statement without any white space is rare, an encoded one has none: LIKE '%ab%' must not become
+// another byte.
 std::string DecodeQuery(std::string_view text) {
   return text.find_first_of(" \t\r\n") == std::string_view::npos ? Decode(text) : std::string(text);
 }
@@ -48,15 +49,17 @@ Status UnknownParameter(std::string_view uri, std::string_view parameter) {
   const std::string name(parameter.substr(0, parameter.find('=')));
   const std::vector<std::string> known = {"query"};
   return InvalidArgument(
-      fmt::format("'{}' has the parameter '{}'; a SQLite source has only 'query'.{} A '?' in the path is written %3F", uri,
-                  name, DidYouMean(name, known)));
+      fmt::format("'{}' has the parameter '{}'; a SQLite source has only 'query'.{} A '?' in the "
+                  "path is written %3F",
+                  uri, name, DidYouMean(name, known)));
 }
 
 }  // namespace
 
 Result<SqliteUri> ParseSqliteUri(std::string_view uri) {
   if (!uri.starts_with(kPrefix)) {
-    return InvalidArgument(fmt::format("'{}' is not a SQLite source; expected {}", uri, kSqliteForms));
+    return InvalidArgument(
+        fmt::format("'{}' is not a SQLite source; expected {}", uri, kSqliteForms));
   }
   if (uri.find('\0') != std::string_view::npos) {
     return InvalidArgument("the URI of a SQLite source holds a NUL byte; remove it");
@@ -69,7 +72,8 @@ Result<SqliteUri> ParseSqliteUri(std::string_view uri) {
     parsed.path = Decode(rest.substr(0, query));
     parsed.query = DecodeQuery(rest.substr(query + kQueryKey.size()));
     if (parsed.query.find_first_not_of(" \t\r\n;") == std::string::npos) {
-      return InvalidArgument(fmt::format("'{}' has an empty query; expected ?query=SELECT ...", uri));
+      return InvalidArgument(
+          fmt::format("'{}' has an empty query; expected ?query=SELECT ...", uri));
     }
   } else {
     const size_t hash = rest.rfind('#');
@@ -80,7 +84,8 @@ Result<SqliteUri> ParseSqliteUri(std::string_view uri) {
     if (hash != std::string_view::npos) {
       parsed.table = Decode(rest.substr(hash + 1));
       if (parsed.table.empty()) {
-        return InvalidArgument(fmt::format("'{}' has no table after '#'; expected {}", uri, kSqliteForms));
+        return InvalidArgument(
+            fmt::format("'{}' has no table after '#'; expected {}", uri, kSqliteForms));
       }
     }
   }

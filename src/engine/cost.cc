@@ -34,7 +34,7 @@ void FillWithNumbers(package::Tensors& tensors, int64_t rows) {
   uint32_t state = 1;
   for (int64_t row = 0; row < rows; ++row) {
     for (size_t i = 0; i < inputs.size(); ++i) {
-      state = state * 1664525 + 1013904223;                      // Numerical Recipes' generator
+      state = state * 1664525 + 1013904223;                     // Numerical Recipes' generator
       const auto whole = static_cast<double>(state >> 28) - 8;  // -8 to 7
       const int column = static_cast<int>(i);
       // Nothing here is refused: these values fit every type, and the caller has lifted the limits.

@@ -14,14 +14,16 @@ using package::EngineKind;
 
 Status NeedsWorker(std::string_view reason) {
   return Unimplemented(
-      fmt::format("the model has no native form; a Python worker, which comes with a later release, will serve it{}{}",
+      fmt::format("the model has no native form; a Python worker, which comes with a later "
+                  "release, will serve it{}{}",
                   reason.empty() ? "" : ": ", reason));
 }
 
 }  // namespace
 
-Result<std::unique_ptr<Model>> LoadBytes(const package::Signature& signature, const EngineEntry& entry,
-                                         std::string_view bytes, const LoadOptions& options) {
+Result<std::unique_ptr<Model>> LoadBytes(const package::Signature& signature,
+                                         const EngineEntry& entry, std::string_view bytes,
+                                         const LoadOptions& options) {
   switch (entry.kind) {
     case EngineKind::kOwn:
       return LoadOwn(signature, entry, bytes, options);

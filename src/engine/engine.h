@@ -12,21 +12,25 @@
 
 namespace penstock::engine {
 
-// The answers to a batch. Values and probabilities are what the arithmetic gives: infinity or NaN where the original's
-// overflow too. Reused from call to call, so that a steady state does not allocate.
+// The answers to a batch. Values and probabilities are what the arithmetic gives: infinity or NaN
+// where the original's overflow too. Reused from call to call, so that a steady state does not
+// allocate.
 struct Predictions {
   int64_t rows = 0;
   // Classification: index into Signature::classes, one a row. Empty otherwise.
   std::vector<int64_t> class_index;
-  // Everything else: prediction_width (at least 1) values a row, row-major. Integers are exact up to 2^53.
+  // Everything else: prediction_width (at least 1) values a row, row-major. Integers are exact up
+  // to 2^53.
   std::vector<double> values;
   // rows x ClassCount(classes), row-major, where the signature has probabilities.
   std::vector<double> probabilities;
-  // True when values and probabilities hold float32 results: write them as the shortest decimal of a float.
+  // True when values and probabilities hold float32 results: write them as the shortest decimal of
+  // a float.
   bool is_float32 = false;
 };
 
-// One thread's way into a model: prebound buffers, scratch. Not thread-safe; the model must outlive it.
+// One thread's way into a model: prebound buffers, scratch. Not thread-safe; the model must outlive
+// it.
 class Instance {
  public:
   virtual ~Instance() = default;
@@ -34,8 +38,8 @@ class Instance {
   virtual Status Predict(const package::Tensors& input, Predictions& output) = 0;
 };
 
-// What a call costs, measured on made-up rows when the model was loaded; 0 where they could not be answered. A call of
-// n rows takes about call_ns + n x row_ns.
+// What a call costs, measured on made-up rows when the model was loaded; 0 where they could not be
+// answered. A call of n rows takes about call_ns + n x row_ns.
 struct Cost {
   double call_ns = 0;
   double row_ns = 0;
@@ -58,14 +62,17 @@ struct LoadOptions {
 };
 
 // Loads one engine entry of a package: used by parity, which tries each candidate.
-Result<std::unique_ptr<Model>> LoadEntry(const package::Package& package, const package::EngineEntry& entry,
+Result<std::unique_ptr<Model>> LoadEntry(const package::Package& package,
+                                         const package::EngineEntry& entry,
                                          const LoadOptions& options = {});
 // The same from bytes in memory, before a package exists.
-Result<std::unique_ptr<Model>> LoadBytes(const package::Signature& signature, const package::EngineEntry& entry,
-                                         std::string_view bytes, const LoadOptions& options = {});
+Result<std::unique_ptr<Model>> LoadBytes(const package::Signature& signature,
+                                         const package::EngineEntry& entry, std::string_view bytes,
+                                         const LoadOptions& options = {});
 
-// Loads the first engine of the manifest that this program can run. kUnimplemented, with one sentence, when only a
-// Python worker could run it: that comes with a later release.
-Result<std::unique_ptr<Model>> Load(const package::Package& package, const LoadOptions& options = {});
+// Loads the first engine of the manifest that this program can run. kUnimplemented, with one
+// sentence, when only a Python worker could run it: that comes with a later release.
+Result<std::unique_ptr<Model>> Load(const package::Package& package,
+                                    const LoadOptions& options = {});
 
 }  // namespace penstock::engine

@@ -29,14 +29,16 @@ std::string ReadFile(const std::string& name) {
 
 package::Signature NumbersTo(package::Task task, size_t columns) {
   package::Signature signature{.task = task};
-  for (size_t i = 0; i < columns; ++i) signature.inputs.push_back({.name = "x" + std::to_string(i)});
+  for (size_t i = 0; i < columns; ++i)
+    signature.inputs.push_back({.name = "x" + std::to_string(i)});
   return signature;
 }
 
 EngineEntry EntryFor(EngineKind kind, size_t columns, Type type) {
   EngineEntry entry{.kind = kind, .file = "model"};
   entry.encoding.tensors = {{"X", type, {}}};
-  for (size_t i = 0; i < columns; ++i) entry.encoding.tensors[0].columns.push_back(static_cast<int>(i));
+  for (size_t i = 0; i < columns; ++i)
+    entry.encoding.tensors[0].columns.push_back(static_cast<int>(i));
   return entry;
 }
 
@@ -44,10 +46,13 @@ EngineEntry EntryFor(EngineKind kind, size_t columns, Type type) {
 std::string LineFile() {
   static const double coef = 2;
   static const double intercept = 1;
-  const auto bytes = [](const double& value) { return std::string_view(reinterpret_cast<const char*>(&value), 8); };
+  const auto bytes = [](const double& value) {
+    return std::string_view(reinterpret_cast<const char*>(&value), 8);
+  };
   const OwnArray arrays[] = {{"c", ElementType::kFloat64, {1, 1}, bytes(coef)},
                              {"b", ElementType::kFloat64, {1}, bytes(intercept)}};
-  return *WriteOwn(*json::Parse(R"([{"op":"linear","coef":"c","intercept":"b","link":"identity"}])"), arrays);
+  return *WriteOwn(
+      *json::Parse(R"([{"op":"linear","coef":"c","intercept":"b","link":"identity"}])"), arrays);
 }
 
 struct Onnx {
@@ -70,7 +75,8 @@ class Packages : public testing::Test {
   package::Package Write(std::vector<EngineEntry> engines, const std::string& bytes) {
     package::Draft draft;
     draft.manifest.signature = NumbersTo(package::Task::kRegression, 1);
-    draft.manifest.engine_reason = "a custom class has no exporter; a scikit-learn estimator would be native";
+    draft.manifest.engine_reason =
+        "a custom class has no exporter; a scikit-learn estimator would be native";
     draft.manifest.engines = std::move(engines);
     draft.contents = {{"model", bytes}};
     std::filesystem::create_directories(root_);
@@ -79,7 +85,8 @@ class Packages : public testing::Test {
     return *package::Package::Open(os::FileSystem::System(), root_);
   }
 
-  std::filesystem::path root_ = std::filesystem::temp_directory_path() / ("penstock-engine-" + NewId());
+  std::filesystem::path root_ =
+      std::filesystem::temp_directory_path() / ("penstock-engine-" + NewId());
 };
 
 TEST_F(Packages, TheFirstEngineThatLoadsAnswers) {
@@ -100,11 +107,13 @@ TEST_F(Packages, TheFirstEngineThatLoadsAnswers) {
 }
 
 TEST_F(Packages, APythonOnlyPackageIsRefusedInOneSentence) {
-  const auto package = Write({{.kind = EngineKind::kPython, .file = "model"}}, "a pickle, never opened");
+  const auto package =
+      Write({{.kind = EngineKind::kPython, .file = "model"}}, "a pickle, never opened");
   const Status status = Load(package).status();
   EXPECT_EQ(status.code(), Code::kUnimplemented);
   EXPECT_EQ(status.message(),
-            "the model has no native form; a Python worker, which comes with a later release, will serve it: a custom "
+            "the model has no native form; a Python worker, which comes with a later release, will "
+            "serve it: a custom "
             "class has no exporter; a scikit-learn estimator would be native");
 }
 
@@ -124,11 +133,13 @@ TEST(OwnEvaluator, AnEvaluatorThatDoesNotFitTheSignatureIsRefused) {
   signature.classes = std::vector<int64_t>{0, 1};
   EXPECT_EQ(LoadBytes(signature, entry, LineFile()).status().message(),
             "the evaluator tells 0 classes apart; the signature has 2");
-  EXPECT_THAT(LoadBytes(NumbersTo(package::Task::kRegression, 2), EntryFor(EngineKind::kOwn, 2, Type::kFloat64), LineFile())
+  EXPECT_THAT(LoadBytes(NumbersTo(package::Task::kRegression, 2),
+                        EntryFor(EngineKind::kOwn, 2, Type::kFloat64), LineFile())
                   .status()
                   .message(),
               HasSubstr("do not fit together and 2 features"));
-  EXPECT_THAT(LoadBytes(NumbersTo(package::Task::kRegression, 1), EntryFor(EngineKind::kOwn, 1, Type::kInt64), LineFile())
+  EXPECT_THAT(LoadBytes(NumbersTo(package::Task::kRegression, 1),
+                        EntryFor(EngineKind::kOwn, 1, Type::kInt64), LineFile())
                   .status()
                   .code(),
               Code::kInvalidArgument);
@@ -136,7 +147,8 @@ TEST(OwnEvaluator, AnEvaluatorThatDoesNotFitTheSignatureIsRefused) {
 
 TEST(OwnEvaluator, ThreadsShareOneModel) {
   const package::Signature signature = NumbersTo(package::Task::kRegression, 1);
-  const auto model = *LoadBytes(signature, EntryFor(EngineKind::kOwn, 1, Type::kFloat64), LineFile());
+  const auto model =
+      *LoadBytes(signature, EntryFor(EngineKind::kOwn, 1, Type::kFloat64), LineFile());
   std::vector<std::jthread> threads;
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([&model, t] {
@@ -145,7 +157,8 @@ TEST(OwnEvaluator, ThreadsShareOneModel) {
       Predictions answer;
       for (int i = 0; i < 1000; ++i) {
         tensors.Resize(1 + i % 3);
-        for (int64_t row = 0; row < tensors.rows(); ++row) ASSERT_TRUE(tensors.SetInteger(row, 0, t).ok());
+        for (int64_t row = 0; row < tensors.rows(); ++row)
+          ASSERT_TRUE(tensors.SetInteger(row, 0, t).ok());
         ASSERT_TRUE(instance->Predict(tensors, answer).ok());
         ASSERT_EQ(answer.values.back(), 2 * t + 1);
       }
@@ -165,22 +178,27 @@ TEST(OnnxRuntime, AModelThatDoesNotFitIsNamed) {
   EXPECT_EQ(name.Error(), "the ONNX model has no input 'rows'; it has 'X'");
   Onnx type;
   type.entry.encoding.tensors[0].type = Type::kFloat64;
-  EXPECT_EQ(type.Error(), "input 'X' of the ONNX model is not of type float64, as the encoding says");
+  EXPECT_EQ(type.Error(),
+            "input 'X' of the ONNX model is not of type float64, as the encoding says");
   Onnx width;
   width.signature.inputs.pop_back();
   width.entry.encoding.tensors[0].columns.pop_back();
   EXPECT_EQ(width.Error(),
-            "input 'X' of the ONNX model has the shape [-1, 10]; any number of rows, with 9 values each, was expected");
+            "input 'X' of the ONNX model has the shape [-1, 10]; any number of rows, with 9 values "
+            "each, was expected");
 }
 
 TEST(OnnxRuntime, BytesThatAreNoModelAreRefused) {
   const Onnx onnx;
-  for (const std::string& bytes : {std::string("not a model"), std::string(), ReadFile(onnx.file).substr(0, 1000)}) {
+  for (const std::string& bytes :
+       {std::string("not a model"), std::string(), ReadFile(onnx.file).substr(0, 1000)}) {
     const Status status = LoadBytes(onnx.signature, onnx.entry, bytes).status();
-    EXPECT_EQ(status.message(), "the file is no ONNX model: its bytes are no message of onnx.proto") << bytes.size();
+    EXPECT_EQ(status.message(), "the file is no ONNX model: its bytes are no message of onnx.proto")
+        << bytes.size();
   }
-  EXPECT_THAT(LoadBytes(onnx.signature, onnx.entry, std::string_view("\x08\x09", 2)).status().message(),
-              HasSubstr("ONNX Runtime refuses the model: "))
+  EXPECT_THAT(
+      LoadBytes(onnx.signature, onnx.entry, std::string_view("\x08\x09", 2)).status().message(),
+      HasSubstr("ONNX Runtime refuses the model: "))
       << "a model of nothing but its version";
 }
 
@@ -207,10 +225,12 @@ TEST(OnnxRuntime, ASequenceOfMapsIsRefusedWithTheRemedy) {
   onnx.signature.classes = std::vector<std::string>{"benign", "malignant"};
   onnx.signature.has_probabilities = true;
   onnx.entry = EntryFor(EngineKind::kOnnxRuntime, 30, Type::kFloat32);
-  onnx.entry.options = json::Object{{"label", "output_label"}, {"probabilities", "output_probability"}};
+  onnx.entry.options =
+      json::Object{{"label", "output_label"}, {"probabilities", "output_probability"}};
   onnx.file = "onnx_zipmap_cancer.onnx";
   EXPECT_EQ(onnx.Error(),
-            "output 'output_probability' of the ONNX model is no tensor; export it as one (skl2onnx: zipmap=False)");
+            "output 'output_probability' of the ONNX model is no tensor; export it as one "
+            "(skl2onnx: zipmap=False)");
 }
 
 TEST(OnnxRuntime, ALabelThatTheSignatureDoesNotHaveIsAnError) {
@@ -236,7 +256,8 @@ TEST(OnnxRuntime, AMissingLibraryIsToldWithThePlaceAndTheRemedy) {
   const Status status = Onnx().Load({.onnxruntime = "/nonexistent/libonnxruntime.so.1"}).status();
   EXPECT_EQ(status.code(), Code::kFailedPrecondition);
   EXPECT_EQ(status.message(),
-            "the model needs ONNX Runtime, which is not at '/nonexistent/libonnxruntime.so.1'; install Penstock with its "
+            "the model needs ONNX Runtime, which is not at '/nonexistent/libonnxruntime.so.1'; "
+            "install Penstock with its "
             "libraries, or set PENSTOCK_ONNXRUNTIME to the path of libonnxruntime.so.1");
   setenv("PENSTOCK_ONNXRUNTIME", "/nonexistent/site.so", 1);
   EXPECT_THAT(Onnx().Error(), HasSubstr("is not at '/nonexistent/site.so'"));
@@ -246,8 +267,10 @@ TEST(OnnxRuntime, AMissingLibraryIsToldWithThePlaceAndTheRemedy) {
 
 TEST(OnnxRuntime, AFileThatIsNoLibraryIsTold) {
   const std::string here = std::string(PENSTOCK_TESTDATA) + "/make_golden.py";
-  EXPECT_THAT(Onnx().Load({.onnxruntime = here}).status().message(), HasSubstr("invalid ELF header"));
-  EXPECT_THAT(Onnx().Load({.onnxruntime = "libm.so.6"}).status().message(), HasSubstr("no OrtGetApiBase"));
+  EXPECT_THAT(Onnx().Load({.onnxruntime = here}).status().message(),
+              HasSubstr("invalid ELF header"));
+  EXPECT_THAT(Onnx().Load({.onnxruntime = "libm.so.6"}).status().message(),
+              HasSubstr("no OrtGetApiBase"));
 }
 
 TEST(Labels, NumbersMeanTheSameLabelInEveryType) {

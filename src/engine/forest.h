@@ -8,7 +8,8 @@
 
 namespace penstock::engine {
 
-// The nodes of all trees in a row, as scikit-learn's Tree holds them; children and roots by their index in it.
+// The nodes of all trees in a row, as scikit-learn's Tree holds them; children and roots by their
+// index in it.
 struct ForestNodes {
   std::vector<int64_t> roots;
   std::vector<int64_t> feature;
@@ -20,20 +21,23 @@ struct ForestNodes {
   int64_t outputs = 0;
 };
 
-// Decision trees, summed in order and divided by their number: scikit-learn's forests, bit for bit (sklearn/tree/
-// _tree.pyx, sklearn/ensemble/_forest.py). Immutable and thread-safe.
+// Decision trees, summed in order and divided by their number: scikit-learn's forests, bit for bit
+// (sklearn/tree/ _tree.pyx, sklearn/ensemble/_forest.py). Immutable and thread-safe.
 class Forest {
  public:
-  // kInvalidArgument unless the arrays fit together and every root leads to a tree: any numbers may be given.
+  // kInvalidArgument unless the arrays fit together and every root leads to a tree: any numbers may
+  // be given.
   static Result<Forest> Make(const ForestNodes& nodes, int64_t features);
 
   int64_t outputs() const { return outputs_; }
   int64_t features() const { return features_; }
-  // x: rows x features; out: rows x outputs, overwritten. A NaN goes where the split sends missing values.
+  // x: rows x features; out: rows x outputs, overwritten. A NaN goes where the split sends missing
+  // values.
   void Evaluate(const float* x, int64_t rows, double* out) const;
 
  private:
-  // 16 bytes; siblings are neighbours. A leaf leads to itself: its threshold is infinity, its left child the leaf.
+  // 16 bytes; siblings are neighbours. A leaf leads to itself: its threshold is infinity, its left
+  // child the leaf.
   struct Node {
     float threshold = 0;
     int32_t feature = 0;
@@ -46,7 +50,8 @@ class Forest {
   template <int kTrees, bool kMissing>
   void AddTrees(size_t first, const float* x, double* out) const;
   template <int kTrees>
-  void AddTreesToRows(size_t first, const float* x, const bool* has_missing, int64_t rows, double* out) const;
+  void AddTreesToRows(size_t first, const float* x, const bool* has_missing, int64_t rows,
+                      double* out) const;
   void AddLeaf(const Node& leaf, double* out) const;
 
   std::vector<Node> nodes_;

@@ -71,8 +71,9 @@ void Fill(const Golden& golden, const std::vector<int64_t>& which, package::Tens
       const bool is_text = golden.signature.inputs[c].type == Type::kString;
       const auto row = static_cast<int64_t>(i);
       const auto column = static_cast<int>(c);
-      ASSERT_TRUE(is_text ? tensors.SetString(row, column, golden.texts[static_cast<size_t>(value)]).ok()
-                          : tensors.SetNumber(row, column, value).ok());
+      ASSERT_TRUE(
+          is_text ? tensors.SetString(row, column, golden.texts[static_cast<size_t>(value)]).ok()
+                  : tensors.SetNumber(row, column, value).ok());
     }
   }
 }
@@ -87,7 +88,8 @@ struct Tolerance {
   double absolute = 0;
 };
 
-void ExpectRow(const Golden& golden, int64_t source, const Predictions& actual, size_t row, Tolerance tolerance) {
+void ExpectRow(const Golden& golden, int64_t source, const Predictions& actual, size_t row,
+               Tolerance tolerance) {
   const auto s = static_cast<size_t>(source);
   if (!golden.label.empty()) {
     EXPECT_EQ(static_cast<double>(actual.class_index[row]), golden.label[s]);
@@ -95,16 +97,18 @@ void ExpectRow(const Golden& golden, int64_t source, const Predictions& actual, 
   const auto rows = static_cast<size_t>(golden.rows);
   const size_t classes = golden.probabilities.size() / rows;
   for (size_t k = 0; k < classes; ++k) {
-    ExpectNear(actual.probabilities[row * classes + k], golden.probabilities[s * classes + k], tolerance.relative,
-               tolerance.absolute);
+    ExpectNear(actual.probabilities[row * classes + k], golden.probabilities[s * classes + k],
+               tolerance.relative, tolerance.absolute);
   }
   const size_t width = golden.values.size() / rows;
   for (size_t k = 0; k < width; ++k) {
-    ExpectNear(actual.values[row * width + k], golden.values[s * width + k], tolerance.relative, tolerance.absolute);
+    ExpectNear(actual.values[row * width + k], golden.values[s * width + k], tolerance.relative,
+               tolerance.absolute);
   }
 }
 
-void ExpectBatch(const Golden& golden, Instance& instance, const std::vector<int64_t>& which, Tolerance tolerance) {
+void ExpectBatch(const Golden& golden, Instance& instance, const std::vector<int64_t>& which,
+                 Tolerance tolerance) {
   package::Tensors tensors(&golden.signature, &golden.entry.encoding, package::Limits::kNone);
   Fill(golden, which, tensors);
   Predictions actual;
@@ -112,13 +116,16 @@ void ExpectBatch(const Golden& golden, Instance& instance, const std::vector<int
   ASSERT_TRUE(status.ok()) << status.ToString();
   ASSERT_EQ(actual.rows, static_cast<int64_t>(which.size()));
   ASSERT_EQ(actual.class_index.size(), golden.label.empty() ? 0 : which.size());
-  ASSERT_EQ(actual.probabilities.size() * static_cast<size_t>(golden.rows), golden.probabilities.size() * which.size());
-  ASSERT_EQ(actual.values.size() * static_cast<size_t>(golden.rows), golden.values.size() * which.size());
+  ASSERT_EQ(actual.probabilities.size() * static_cast<size_t>(golden.rows),
+            golden.probabilities.size() * which.size());
+  ASSERT_EQ(actual.values.size() * static_cast<size_t>(golden.rows),
+            golden.values.size() * which.size());
   EXPECT_EQ(actual.is_float32, golden.entry.precision == Type::kFloat32);
   for (size_t i = 0; i < which.size(); ++i) ExpectRow(golden, which[i], actual, i, tolerance);
 }
 
-// Row by row, in batches of 2 and 7, all at once, backwards, and more rows than the scratch memory takes.
+// Row by row, in batches of 2 and 7, all at once, backwards, and more rows than the scratch memory
+// takes.
 void ExpectSameAnswers(const std::string& name, Tolerance tolerance) {
   const Golden golden = ReadGolden(name);
   LoadOptions options;
@@ -132,7 +139,8 @@ void ExpectSameAnswers(const std::string& name, Tolerance tolerance) {
   for (const size_t size : {size_t{1}, size_t{2}, size_t{7}, all.size()}) {
     for (size_t begin = 0; begin < all.size(); begin += size) {
       const auto first = all.begin() + static_cast<std::ptrdiff_t>(begin);
-      ExpectBatch(golden, *instance, {first, first + static_cast<std::ptrdiff_t>(std::min(size, all.size() - begin))},
+      ExpectBatch(golden, *instance,
+                  {first, first + static_cast<std::ptrdiff_t>(std::min(size, all.size() - begin))},
                   tolerance);
     }
   }
@@ -147,27 +155,34 @@ class BitEqual : public testing::TestWithParam<const char*> {};
 TEST_P(BitEqual, ToScikitLearn) { ExpectSameAnswers(GetParam(), {}); }
 
 INSTANTIATE_TEST_SUITE_P(Forests, BitEqual,
-                         testing::Values("forest_digits", "scaled_forest_cancer", "float32_forest_cancer",
-                                         "float32_minmax_cancer", "missing_forest_cancer", "forest_diabetes",
+                         testing::Values("forest_digits", "scaled_forest_cancer",
+                                         "float32_forest_cancer", "float32_minmax_cancer",
+                                         "missing_forest_cancer", "forest_diabetes",
                                          "three_targets_forest_diabetes"),
                          NameOf);
 
 class NearlyEqual : public testing::TestWithParam<const char*> {};
 
-TEST_P(NearlyEqual, ToScikitLearn) { ExpectSameAnswers(GetParam(), {.relative = 1e-12, .absolute = 1e-15}); }
+TEST_P(NearlyEqual, ToScikitLearn) {
+  ExpectSameAnswers(GetParam(), {.relative = 1e-12, .absolute = 1e-15});
+}
 
 INSTANTIATE_TEST_SUITE_P(LinearModels, NearlyEqual,
-                         testing::Values("logistic_digits", "logistic_cancer", "ovr_iris", "labels_iris", "hinge_iris",
-                                         "lasso_diabetes", "three_targets_diabetes", "ridge_seconds"),
+                         testing::Values("logistic_digits", "logistic_cancer", "ovr_iris",
+                                         "labels_iris", "hinge_iris", "lasso_diabetes",
+                                         "three_targets_diabetes", "ridge_seconds"),
                          NameOf);
 
 class WithinFloat32 : public testing::TestWithParam<const char*> {};
 
-TEST_P(WithinFloat32, OfScikitLearn) { ExpectSameAnswers(GetParam(), {.relative = 1e-5, .absolute = 1e-6}); }
+TEST_P(WithinFloat32, OfScikitLearn) {
+  ExpectSameAnswers(GetParam(), {.relative = 1e-5, .absolute = 1e-6});
+}
 
 INSTANTIATE_TEST_SUITE_P(Models, WithinFloat32,
-                         testing::Values("float32_ridge_diabetes", "onnx_logistic_digits", "onnx_forest_cancer",
-                                         "onnx_boosting_diabetes", "onnx_clusters_diabetes", "onnx_mixed"),
+                         testing::Values("float32_ridge_diabetes", "onnx_logistic_digits",
+                                         "onnx_forest_cancer", "onnx_boosting_diabetes",
+                                         "onnx_clusters_diabetes", "onnx_mixed"),
                          NameOf);
 
 }  // namespace

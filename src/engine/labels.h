@@ -12,13 +12,15 @@
 
 namespace penstock::engine {
 
-// From a label that an engine gives to its index in the signature's classes. Immutable and thread-safe.
+// From a label that an engine gives to its index in the signature's classes. Immutable and
+// thread-safe.
 class Labels {
  public:
   explicit Labels(const package::Classes& classes);
 
   bool are_strings() const { return are_strings_; }
-  // -1 for a label that is not among the classes. A number may be that of an integer, double or bool label (0, 1).
+  // -1 for a label that is not among the classes. A number may be that of an integer, double or
+  // bool label (0, 1).
   int64_t Find(double label) const;
   int64_t Find(int64_t label) const;
   int64_t Find(std::string_view label) const;

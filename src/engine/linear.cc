@@ -45,7 +45,8 @@ double Dot(const double* x, const double* coef, int64_t features) {
   return total[0] + total[1] + rest;
 }
 
-void MultiplyGroup(int64_t pairs, const double* x, const double* coef, int64_t features, double* sums) {
+void MultiplyGroup(int64_t pairs, const double* x, const double* coef, int64_t features,
+                   double* sums) {
   switch (pairs) {
     case 1:
       return Multiply<1>(x, coef, features, sums);
@@ -64,7 +65,8 @@ void MultiplyGroup(int64_t pairs, const double* x, const double* coef, int64_t f
 
 }  // namespace
 
-Linear::Linear(const std::vector<double>& coef, std::vector<double> intercept, int64_t features, bool is_float32)
+Linear::Linear(const std::vector<double>& coef, std::vector<double> intercept, int64_t features,
+               bool is_float32)
     : intercept_(std::move(intercept)), features_(features), is_float32_(is_float32) {
   constexpr int64_t kGroupMax = kGroupPairsMax * kPair;
   for (int64_t first = 0; first < outputs(); first += kGroupMax) {
@@ -84,7 +86,8 @@ Linear::Linear(const std::vector<double>& coef, std::vector<double> intercept, i
 double Linear::Finish(double sum, int64_t output) const {
   const double intercept = intercept_[static_cast<size_t>(output)];
   if (!is_float32_) return sum + intercept;
-  return static_cast<double>(static_cast<float>(static_cast<double>(static_cast<float>(sum)) + intercept));
+  return static_cast<double>(
+      static_cast<float>(static_cast<double>(static_cast<float>(sum)) + intercept));
 }
 
 void Linear::EvaluateRow(const Group& group, const double* x, double* out) const {
@@ -94,12 +97,14 @@ void Linear::EvaluateRow(const Group& group, const double* x, double* out) const
   } else {
     MultiplyGroup(group.width / kPair, x, group.coef.data(), features_, sums);
   }
-  for (int64_t i = 0; i < group.outputs; ++i) out[group.first + i] = Finish(sums[i], group.first + i);
+  for (int64_t i = 0; i < group.outputs; ++i)
+    out[group.first + i] = Finish(sums[i], group.first + i);
 }
 
 void Linear::Evaluate(const double* x, int64_t rows, double* out) const {
   for (const Group& group : groups_) {
-    for (int64_t row = 0; row < rows; ++row) EvaluateRow(group, x + row * features_, out + row * outputs());
+    for (int64_t row = 0; row < rows; ++row)
+      EvaluateRow(group, x + row * features_, out + row * outputs());
   }
 }
 

@@ -10,7 +10,16 @@ namespace penstock::engine {
 namespace {
 
 // The messages of onnx.proto (https://github.com/onnx/onnx) through which a tensor can be reached.
-enum class Message { kModel, kTraining, kGraph, kNode, kAttribute, kFunction, kSparseTensor, kTensor };
+enum class Message {
+  kModel,
+  kTraining,
+  kGraph,
+  kNode,
+  kAttribute,
+  kFunction,
+  kSparseTensor,
+  kTensor
+};
 
 struct Member {
   uint64_t number;
@@ -18,13 +27,15 @@ struct Member {
 };
 
 std::span<const Member> MembersOf(Message message) {
-  static constexpr Member kModelMembers[] = {{7, Message::kGraph}, {20, Message::kTraining}, {25, Message::kFunction}};
+  static constexpr Member kModelMembers[] = {
+      {7, Message::kGraph}, {20, Message::kTraining}, {25, Message::kFunction}};
   static constexpr Member kTrainingMembers[] = {{1, Message::kGraph}, {2, Message::kGraph}};
-  static constexpr Member kGraphMembers[] = {{1, Message::kNode}, {5, Message::kTensor}, {15, Message::kSparseTensor}};
+  static constexpr Member kGraphMembers[] = {
+      {1, Message::kNode}, {5, Message::kTensor}, {15, Message::kSparseTensor}};
   static constexpr Member kNodeMembers[] = {{5, Message::kAttribute}};
-  static constexpr Member kAttributeMembers[] = {{5, Message::kTensor},        {6, Message::kGraph},
-                                                 {10, Message::kTensor},       {11, Message::kGraph},
-                                                 {22, Message::kSparseTensor}, {23, Message::kSparseTensor}};
+  static constexpr Member kAttributeMembers[] = {
+      {5, Message::kTensor}, {6, Message::kGraph},         {10, Message::kTensor},
+      {11, Message::kGraph}, {22, Message::kSparseTensor}, {23, Message::kSparseTensor}};
   static constexpr Member kFunctionMembers[] = {{7, Message::kNode}, {11, Message::kAttribute}};
   static constexpr Member kSparseMembers[] = {{1, Message::kTensor}, {2, Message::kTensor}};
   switch (message) {
@@ -54,8 +65,8 @@ constexpr uint64_t kTensorDataLocation = 14;
 // One field of a protobuf message.
 struct Field {
   uint64_t number = 0;
-  uint64_t value = 0;          // of a varint
-  std::string_view content;    // of a length-delimited field
+  uint64_t value = 0;        // of a varint
+  std::string_view content;  // of a length-delimited field
   bool has_content = false;
 };
 
@@ -105,7 +116,9 @@ std::optional<Field> TakeField(std::string_view& bytes) {
   return field;
 }
 
-Status NoModel() { return InvalidArgument("the file is no ONNX model: its bytes are no message of onnx.proto"); }
+Status NoModel() {
+  return InvalidArgument("the file is no ONNX model: its bytes are no message of onnx.proto");
+}
 
 Status Check(Message message, std::string_view bytes, int depth) {
   if (depth > kOnnxDepthMax) return InvalidArgument("the ONNX model nests its graphs too deeply");
@@ -117,11 +130,13 @@ Status Check(Message message, std::string_view bytes, int depth) {
                                 (field->number == kTensorDataLocation && field->value != 0);
       if (!is_elsewhere) continue;
       return InvalidArgument(
-          "the ONNX model keeps tensors in another file; export it as one file (onnx.save: save_as_external_data=False)");
+          "the ONNX model keeps tensors in another file; export it as one file (onnx.save: "
+          "save_as_external_data=False)");
     }
     if (!field->has_content) continue;
     for (const Member& member : MembersOf(message)) {
-      if (member.number == field->number) PENSTOCK_TRY(Check(member.message, field->content, depth + 1));
+      if (member.number == field->number)
+        PENSTOCK_TRY(Check(member.message, field->content, depth + 1));
     }
   }
   return {};

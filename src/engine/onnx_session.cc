@@ -40,7 +40,9 @@ int64_t ElementCount(const std::vector<int64_t>& shape) {
 }  // namespace
 
 OnnxSession::OnnxSession(std::shared_ptr<const OrtLibrary> library)
-    : library_(std::move(library)), session_(api().ReleaseSession), memory_(api().ReleaseMemoryInfo) {}
+    : library_(std::move(library)),
+      session_(api().ReleaseSession),
+      memory_(api().ReleaseMemoryInfo) {}
 
 Result<std::unique_ptr<OnnxSession>> OnnxSession::Load(std::shared_ptr<const OrtLibrary> library,
                                                        std::string_view bytes) {
@@ -55,19 +57,24 @@ Status OnnxSession::Create(std::string_view bytes) {
   const auto take = [&](OrtStatus* status) { return library_->Take(status, kLoading); };
   OrtHandle<OrtSessionOptions> options(api().ReleaseSessionOptions);
   PENSTOCK_TRY(take(api().CreateSessionOptions(options.out())));
-  // The server gives each of its threads calls of its own: threads inside a call would only take turns with them.
+  // The server gives each of its threads calls of its own: threads inside a call would only take
+  // turns with them.
   PENSTOCK_TRY(take(api().SetIntraOpNumThreads(options.get(), 1)));
   PENSTOCK_TRY(take(api().SetInterOpNumThreads(options.get(), 1)));
-  PENSTOCK_TRY(take(api().AddSessionConfigEntry(options.get(), "session.intra_op.allow_spinning", "0")));
-  PENSTOCK_TRY(take(api().AddSessionConfigEntry(options.get(), "session.inter_op.allow_spinning", "0")));
+  PENSTOCK_TRY(
+      take(api().AddSessionConfigEntry(options.get(), "session.intra_op.allow_spinning", "0")));
+  PENSTOCK_TRY(
+      take(api().AddSessionConfigEntry(options.get(), "session.inter_op.allow_spinning", "0")));
   // Nothing but the format that CheckSelfContained understands.
-  PENSTOCK_TRY(take(api().AddSessionConfigEntry(options.get(), "session.load_model_format", "ONNX")));
+  PENSTOCK_TRY(
+      take(api().AddSessionConfigEntry(options.get(), "session.load_model_format", "ONNX")));
   PENSTOCK_TRY(take(api().DisableCpuMemArena(options.get())));
   PENSTOCK_TRY(take(api().DisableMemPattern(options.get())));
   PENSTOCK_TRY(take(api().SetSessionLogSeverityLevel(options.get(), ORT_LOGGING_LEVEL_ERROR)));
-  PENSTOCK_TRY(take(
-      api().CreateSessionFromArray(library_->env(), bytes.data(), bytes.size(), options.get(), session_.out())));
-  PENSTOCK_TRY(take(api().CreateCpuMemoryInfo(OrtDeviceAllocator, OrtMemTypeDefault, memory_.out())));
+  PENSTOCK_TRY(take(api().CreateSessionFromArray(library_->env(), bytes.data(), bytes.size(),
+                                                 options.get(), session_.out())));
+  PENSTOCK_TRY(
+      take(api().CreateCpuMemoryInfo(OrtDeviceAllocator, OrtMemTypeDefault, memory_.out())));
   return take(api().GetAllocatorWithDefaultOptions(&allocator_));
 }
 
@@ -120,11 +127,12 @@ OnnxBinding::OnnxBinding(const OnnxSession& session, int64_t rows)
 Result<OnnxBinding> OnnxBinding::Make(const OnnxSession& session, const package::Encoding& encoding,
                                       const std::vector<Output>& outputs, int64_t rows) {
   OnnxBinding binding(session, rows);
-  PENSTOCK_TRY(
-      session.library().Take(session.api().CreateIoBinding(session.get(), binding.binding_.out()), kRunning));
+  PENSTOCK_TRY(session.library().Take(
+      session.api().CreateIoBinding(session.get(), binding.binding_.out()), kRunning));
   for (const package::TensorSpec& spec : encoding.tensors) {
-    const auto input = std::find_if(session.inputs().begin(), session.inputs().end(),
-                                    [&](const OnnxTensorInfo& info) { return info.name == spec.name; });
+    const auto input =
+        std::find_if(session.inputs().begin(), session.inputs().end(),
+                     [&](const OnnxTensorInfo& info) { return info.name == spec.name; });
     PENSTOCK_CHECK(input != session.inputs().end());
     OnnxTensorInfo info = *input;
     info.shape = {rows};
@@ -141,15 +149,17 @@ Result<OnnxBuffer> OnnxBinding::MakeBuffer(OnnxTensorInfo info) const {
   const int64_t* shape = buffer.info.shape.data();
   if (buffer.info.type == ONNX_TENSOR_ELEMENT_DATA_TYPE_STRING) {
     PENSTOCK_TRY(session_->library().Take(
-        api.CreateTensorAsOrtValue(session_->allocator(), shape, buffer.info.rank(), buffer.info.type,
-                                   buffer.value.out()),
+        api.CreateTensorAsOrtValue(session_->allocator(), shape, buffer.info.rank(),
+                                   buffer.info.type, buffer.value.out()),
         kRunning));
     return buffer;
   }
-  buffer.numbers.resize(static_cast<size_t>(ElementCount(buffer.info.shape)) * NumberSize(buffer.info.type));
+  buffer.numbers.resize(static_cast<size_t>(ElementCount(buffer.info.shape)) *
+                        NumberSize(buffer.info.type));
   PENSTOCK_TRY(session_->library().Take(
-      api.CreateTensorWithDataAsOrtValue(session_->memory(), buffer.numbers.data(), buffer.numbers.size(), shape,
-                                         buffer.info.rank(), buffer.info.type, buffer.value.out()),
+      api.CreateTensorWithDataAsOrtValue(session_->memory(), buffer.numbers.data(),
+                                         buffer.numbers.size(), shape, buffer.info.rank(),
+                                         buffer.info.type, buffer.value.out()),
       kRunning));
   return buffer;
 }
@@ -157,7 +167,8 @@ Result<OnnxBuffer> OnnxBinding::MakeBuffer(OnnxTensorInfo info) const {
 Status OnnxBinding::BindInput(const OnnxTensorInfo& info) {
   inputs_.push_back(PENSTOCK_TRY(MakeBuffer(info)));
   return session_->library().Take(
-      session_->api().BindInput(binding_.get(), info.name.c_str(), inputs_.back().value.get()), kRunning);
+      session_->api().BindInput(binding_.get(), info.name.c_str(), inputs_.back().value.get()),
+      kRunning);
 }
 
 Status OnnxBinding::BindOutput(const Output& output) {
@@ -166,12 +177,14 @@ Status OnnxBinding::BindOutput(const Output& output) {
     has_run_outputs_ = true;
     outputs_.push_back({info, OrtHandle<OrtValue>(session_->api().ReleaseValue), {}});
     return session_->library().Take(
-        session_->api().BindOutputToDevice(binding_.get(), info.name.c_str(), session_->memory()), kRunning);
+        session_->api().BindOutputToDevice(binding_.get(), info.name.c_str(), session_->memory()),
+        kRunning);
   }
   info.shape[0] = rows_;
   outputs_.push_back(PENSTOCK_TRY(MakeBuffer(info)));
   return session_->library().Take(
-      session_->api().BindOutput(binding_.get(), info.name.c_str(), outputs_.back().value.get()), kRunning);
+      session_->api().BindOutput(binding_.get(), info.name.c_str(), outputs_.back().value.get()),
+      kRunning);
 }
 
 Status OnnxBinding::SetTexts(const OnnxBuffer& buffer, const package::Tensor& tensor) {
@@ -179,8 +192,9 @@ Status OnnxBinding::SetTexts(const OnnxBuffer& buffer, const package::Tensor& te
   for (size_t i = 0; i < count; ++i) {
     const std::string& text = tensor.strings[i];
     char* place = nullptr;
-    PENSTOCK_TRY(session_->library().Take(
-        session_->api().GetResizedStringTensorElementBuffer(buffer.value.get(), i, text.size(), &place), kRunning));
+    PENSTOCK_TRY(session_->library().Take(session_->api().GetResizedStringTensorElementBuffer(
+                                              buffer.value.get(), i, text.size(), &place),
+                                          kRunning));
     std::memcpy(place, text.data(), text.size());
   }
   return {};
@@ -247,7 +261,8 @@ Result<OnnxOutput> OnnxBinding::output(size_t i) const {
   const OnnxTensorInfo info = PENSTOCK_TRY(output_info(i));
   OnnxOutput output{ValueOf(i), info.type, ElementCount(info.shape), nullptr};
   if (NumberSize(info.type) > 0) {
-    PENSTOCK_TRY(session_->library().Take(session_->api().GetTensorData(output.value, &output.data), kRunning));
+    PENSTOCK_TRY(session_->library().Take(session_->api().GetTensorData(output.value, &output.data),
+                                          kRunning));
   }
   return output;
 }

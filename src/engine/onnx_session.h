@@ -25,7 +25,8 @@ struct OnnxTensorInfo {
 // An ONNX model loaded into ONNX Runtime. Immutable and thread-safe.
 class OnnxSession {
  public:
-  static Result<std::unique_ptr<OnnxSession>> Load(std::shared_ptr<const OrtLibrary> library, std::string_view bytes);
+  static Result<std::unique_ptr<OnnxSession>> Load(std::shared_ptr<const OrtLibrary> library,
+                                                   std::string_view bytes);
 
   const OrtLibrary& library() const { return *library_; }
   const OrtApi& api() const { return library_->api(); }
@@ -52,7 +53,8 @@ class OnnxSession {
   std::vector<OnnxTensorInfo> outputs_;
 };
 
-// One input or output of a binding, with the memory behind it. Numbers lie in `numbers`, texts inside the value.
+// One input or output of a binding, with the memory behind it. Numbers lie in `numbers`, texts
+// inside the value.
 struct OnnxBuffer {
   OnnxTensorInfo info;  // with the binding's number of rows
   OrtHandle<OrtValue> value;
@@ -63,14 +65,16 @@ struct OnnxBuffer {
 struct OnnxOutput {
   const OrtValue* value = nullptr;
   ONNXTensorElementDataType type = ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED;
-  int64_t count = 0;            // of elements
+  int64_t count = 0;           // of elements
   const void* data = nullptr;  // of numbers; null for texts
 };
 
-// Inputs and outputs for calls of one number of rows, allocated once. Not thread-safe; the session must outlive it.
+// Inputs and outputs for calls of one number of rows, allocated once. Not thread-safe; the session
+// must outlive it.
 class OnnxBinding {
  public:
-  // Outputs with fixed shapes are written to memory of the binding; the others are allocated by each run.
+  // Outputs with fixed shapes are written to memory of the binding; the others are allocated by
+  // each run.
   struct Output {
     OnnxTensorInfo info;
     bool is_fixed = false;

@@ -38,7 +38,8 @@ ONNXTensorElementDataType ElementTypeOf(Type type) {
 }
 
 bool IsNumber(ONNXTensorElementDataType type) {
-  return type == ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT || type == ONNX_TENSOR_ELEMENT_DATA_TYPE_DOUBLE ||
+  return type == ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT ||
+         type == ONNX_TENSOR_ELEMENT_DATA_TYPE_DOUBLE ||
          type == ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64 || type == ONNX_TENSOR_ELEMENT_DATA_TYPE_BOOL;
 }
 
@@ -48,17 +49,19 @@ std::vector<std::string> NamesOf(const std::vector<OnnxTensorInfo>& tensors) {
   return names;
 }
 
-const OnnxTensorInfo* FindTensor(const std::vector<OnnxTensorInfo>& tensors, std::string_view name) {
-  const auto found = std::find_if(tensors.begin(), tensors.end(), [&](const auto& t) { return t.name == name; });
+const OnnxTensorInfo* FindTensor(const std::vector<OnnxTensorInfo>& tensors,
+                                 std::string_view name) {
+  const auto found =
+      std::find_if(tensors.begin(), tensors.end(), [&](const auto& t) { return t.name == name; });
   return found == tensors.end() ? nullptr : &*found;
 }
 
 // The encoding feeds every input of the model with tensors of its type and width.
 Status CheckInputs(const OnnxSession& session, const package::Encoding& encoding) {
   if (session.inputs().size() != encoding.tensors.size()) {
-    return InvalidArgument(fmt::format("the ONNX model has {} inputs ({}); the encoding has {} tensors",
-                                       session.inputs().size(), QuotedList(NamesOf(session.inputs())),
-                                       encoding.tensors.size()));
+    return InvalidArgument(fmt::format(
+        "the ONNX model has {} inputs ({}); the encoding has {} tensors", session.inputs().size(),
+        QuotedList(NamesOf(session.inputs())), encoding.tensors.size()));
   }
   for (const package::TensorSpec& spec : encoding.tensors) {
     const OnnxTensorInfo* input = FindTensor(session.inputs(), spec.name);
@@ -67,15 +70,18 @@ Status CheckInputs(const OnnxSession& session, const package::Encoding& encoding
                                          QuotedList(NamesOf(session.inputs()))));
     }
     if (input->type != ElementTypeOf(spec.type)) {
-      return InvalidArgument(fmt::format("input '{}' of the ONNX model is not of type {}, as the encoding says",
-                                         spec.name, TypeName(spec.type)));
+      return InvalidArgument(
+          fmt::format("input '{}' of the ONNX model is not of type {}, as the encoding says",
+                      spec.name, TypeName(spec.type)));
     }
     const auto width = static_cast<int64_t>(spec.columns.size());
     const bool is_list = input->rank() == 1 && width == 1;
-    const bool is_matrix = input->rank() == 2 && (input->shape[1] == width || input->shape[1] == -1);
+    const bool is_matrix =
+        input->rank() == 2 && (input->shape[1] == width || input->shape[1] == -1);
     if ((!is_list && !is_matrix) || input->shape[0] != -1) {
       return InvalidArgument(
-          fmt::format("input '{}' of the ONNX model has the shape [{}]; any number of rows, with {} values each, was "
+          fmt::format("input '{}' of the ONNX model has the shape [{}]; any number of rows, with "
+                      "{} values each, was "
                       "expected",
                       spec.name, fmt::join(input->shape, ", "), width));
     }
@@ -93,7 +99,8 @@ struct AnswerPart {
 
 class OnnxModel final : public Model {
  public:
-  static Result<std::unique_ptr<Model>> Make(const package::Signature& signature, const package::EngineEntry& entry,
+  static Result<std::unique_ptr<Model>> Make(const package::Signature& signature,
+                                             const package::EngineEntry& entry,
                                              std::unique_ptr<OnnxSession> session) {
     std::unique_ptr<OnnxModel> model(new OnnxModel(signature, entry, std::move(session)));
     PENSTOCK_TRY(model->FindParts());
@@ -111,13 +118,18 @@ class OnnxModel final : public Model {
   const std::vector<AnswerPart>& parts() const { return parts_; }
   const std::vector<OnnxBinding::Output>& outputs() const { return outputs_; }
   const Labels& labels() const { return labels_; }
-  int64_t class_count() const { return static_cast<int64_t>(package::ClassCount(signature_.classes)); }
+  int64_t class_count() const {
+    return static_cast<int64_t>(package::ClassCount(signature_.classes));
+  }
   int64_t value_width() const { return std::max<int64_t>(1, signature_.prediction_width); }
 
  private:
   OnnxModel(const package::Signature& signature, const package::EngineEntry& entry,
             std::unique_ptr<OnnxSession> session)
-      : signature_(signature), entry_(entry), session_(std::move(session)), labels_(signature.classes) {}
+      : signature_(signature),
+        entry_(entry),
+        session_(std::move(session)),
+        labels_(signature.classes) {}
 
   Status FindParts();
   Status FindPart(std::string_view member, Role role);
@@ -144,7 +156,8 @@ Status OnnxModel::FindParts() {
   const bool needs_probabilities = signature_.has_probabilities || parts_.empty();
   if (needs_probabilities) PENSTOCK_TRY(FindPart("probabilities", Role::kProbabilities));
   if (needs_probabilities && (parts_.empty() || parts_.back().role != Role::kProbabilities)) {
-    return InvalidArgument("the options of the engine name no output 'probabilities', which the signature needs");
+    return InvalidArgument(
+        "the options of the engine name no output 'probabilities', which the signature needs");
   }
   return {};
 }
@@ -165,24 +178,29 @@ Status OnnxModel::FindPart(std::string_view member, Role role) {
 Status OnnxModel::CheckPart(const AnswerPart& part) const {
   const std::string& name = part.info.name;
   if (part.info.type == ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED) {
-    return InvalidArgument(
-        fmt::format("output '{}' of the ONNX model is no tensor; export it as one (skl2onnx: zipmap=False)", name));
+    return InvalidArgument(fmt::format(
+        "output '{}' of the ONNX model is no tensor; export it as one (skl2onnx: zipmap=False)",
+        name));
   }
   const bool is_text = part.info.type == ONNX_TENSOR_ELEMENT_DATA_TYPE_STRING;
   if (!is_text && !IsNumber(part.info.type)) {
     return InvalidArgument(
-        fmt::format("output '{}' of the ONNX model has elements of type {}; float, double, int64, bool or string was "
+        fmt::format("output '{}' of the ONNX model has elements of type {}; float, double, int64, "
+                    "bool or string was "
                     "expected",
                     name, static_cast<int>(part.info.type)));
   }
   if (part.role == Role::kLabel) {
     const bool is_bool = std::holds_alternative<std::vector<bool>>(signature_.classes);
     if (is_text == labels_.are_strings() || (is_text && is_bool)) return {};
-    return InvalidArgument(fmt::format("output '{}' of the ONNX model gives labels of another type than the signature's "
-                                       "classes",
-                                       name));
+    return InvalidArgument(fmt::format(
+        "output '{}' of the ONNX model gives labels of another type than the signature's "
+        "classes",
+        name));
   }
-  if (is_text) return InvalidArgument(fmt::format("output '{}' of the ONNX model gives texts, not numbers", name));
+  if (is_text)
+    return InvalidArgument(
+        fmt::format("output '{}' of the ONNX model gives texts, not numbers", name));
   return {};
 }
 
@@ -201,8 +219,8 @@ Result<std::vector<OnnxTensorInfo>> OnnxModel::ShapesOf(int64_t rows) const {
   return shapes;
 }
 
-// A model may declare other shapes than it gives. Where one row and three rows show that an output has a fixed number of
-// values a row, calls can write to memory that is allocated once.
+// A model may declare other shapes than it gives. Where one row and three rows show that an output
+// has a fixed number of values a row, calls can write to memory that is allocated once.
 std::vector<OnnxBinding::Output> OnnxModel::LearnShapes() const {
   const auto one = ShapesOf(1);
   const auto three = ShapesOf(3);
@@ -258,13 +276,15 @@ class OnnxInstance final : public Instance {
     if (part.role == Role::kLabel) return ReadLabels(part, given, output);
     std::vector<double>& target = part.role == Role::kValues ? output.values : output.probabilities;
     PENSTOCK_TRY(ReadNumbers(given, target));
-    if (part.role == Role::kProbabilities && model_.class_count() == 2 && given.count == output.rows) {
+    if (part.role == Role::kProbabilities && model_.class_count() == 2 &&
+        given.count == output.rows) {
       ExpandBinary(target);
     }
     const int64_t width = part.role == Role::kValues ? model_.value_width() : model_.class_count();
     if (static_cast<int64_t>(target.size()) == output.rows * width) return {};
-    return Internal(fmt::format("output '{}' of the ONNX model has {} values for {} rows; {} a row were expected",
-                                part.info.name, given.count, output.rows, width));
+    return Internal(fmt::format(
+        "output '{}' of the ONNX model has {} values for {} rows; {} a row were expected",
+        part.info.name, given.count, output.rows, width));
   }
 
   // A single column is the probability of the second class.
@@ -280,7 +300,8 @@ class OnnxInstance final : public Instance {
 
   template <typename T>
   static void Assign(const OnnxOutput& given, std::vector<double>& target) {
-    target.assign(static_cast<const T*>(given.data), static_cast<const T*>(given.data) + given.count);
+    target.assign(static_cast<const T*>(given.data),
+                  static_cast<const T*>(given.data) + given.count);
   }
 
   static Status ReadNumbers(const OnnxOutput& given, std::vector<double>& target) {
@@ -298,17 +319,19 @@ class OnnxInstance final : public Instance {
         Assign<bool>(given, target);
         return {};
       default:
-        return Internal(fmt::format("ONNX Runtime gave elements of type {}", static_cast<int>(given.type)));
+        return Internal(
+            fmt::format("ONNX Runtime gave elements of type {}", static_cast<int>(given.type)));
     }
   }
 
   Status ReadLabels(const AnswerPart& part, const OnnxOutput& given, Predictions& output) {
     if (given.count != output.rows) {
-      return Internal(fmt::format("output '{}' of the ONNX model has {} labels for {} rows", part.info.name,
-                                  given.count, output.rows));
+      return Internal(fmt::format("output '{}' of the ONNX model has {} labels for {} rows",
+                                  part.info.name, given.count, output.rows));
     }
     output.class_index.resize(static_cast<size_t>(given.count));
-    if (given.type == ONNX_TENSOR_ELEMENT_DATA_TYPE_STRING) return ReadTextLabels(part, given, output);
+    if (given.type == ONNX_TENSOR_ELEMENT_DATA_TYPE_STRING)
+      return ReadTextLabels(part, given, output);
     // Integers beyond 2^53 must stay exact.
     if (given.type == ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64) {
       return FindLabels(part, static_cast<const int64_t*>(given.data), output);
@@ -331,9 +354,11 @@ class OnnxInstance final : public Instance {
     const OrtLibrary& library = model_.session().library();
     for (size_t i = 0; i < output.class_index.size(); ++i) {
       size_t length = 0;
-      PENSTOCK_TRY(library.Take(api.GetStringTensorElementLength(given.value, i, &length), kReading));
+      PENSTOCK_TRY(
+          library.Take(api.GetStringTensorElementLength(given.value, i, &length), kReading));
       text_.resize(length);
-      PENSTOCK_TRY(library.Take(api.GetStringTensorElement(given.value, length, i, text_.data()), kReading));
+      PENSTOCK_TRY(
+          library.Take(api.GetStringTensorElement(given.value, length, i, text_.data()), kReading));
       output.class_index[i] = model_.labels().Find(std::string_view(text_));
       if (output.class_index[i] < 0) return UnknownLabel(part, text_);
     }
@@ -342,16 +367,18 @@ class OnnxInstance final : public Instance {
 
   template <typename Label>
   static Status UnknownLabel(const AnswerPart& part, const Label& label) {
-    return Internal(fmt::format("output '{}' of the ONNX model gave the label '{}', which is not one of the signature's "
-                                "classes",
-                                part.info.name, label));
+    return Internal(fmt::format(
+        "output '{}' of the ONNX model gave the label '{}', which is not one of the signature's "
+        "classes",
+        part.info.name, label));
   }
 
   // The label where the model gives only probabilities; and only what the signature has.
   void Complete(Predictions& output) const {
     const auto classes = static_cast<size_t>(model_.class_count());
     if (classes > 0 && output.class_index.empty()) {
-      for (auto row = output.probabilities.begin(); row != output.probabilities.end(); row += Step(classes)) {
+      for (auto row = output.probabilities.begin(); row != output.probabilities.end();
+           row += Step(classes)) {
         output.class_index.push_back(std::max_element(row, row + Step(classes)) - row);
       }
     }
@@ -373,11 +400,13 @@ Result<std::unique_ptr<Instance>> OnnxModel::NewInstance() const {
 
 }  // namespace
 
-Result<std::unique_ptr<Model>> LoadOnnx(const package::Signature& signature, const package::EngineEntry& entry,
-                                        std::string_view bytes, const LoadOptions& options) {
+Result<std::unique_ptr<Model>> LoadOnnx(const package::Signature& signature,
+                                        const package::EngineEntry& entry, std::string_view bytes,
+                                        const LoadOptions& options) {
   PENSTOCK_TRY(package::CheckEncoding(signature, entry.encoding));
   PENSTOCK_TRY(CheckSelfContained(bytes));
-  auto session = PENSTOCK_TRY(OnnxSession::Load(PENSTOCK_TRY(OrtLibrary::Open(options.onnxruntime)), bytes));
+  auto session =
+      PENSTOCK_TRY(OnnxSession::Load(PENSTOCK_TRY(OrtLibrary::Open(options.onnxruntime)), bytes));
   PENSTOCK_TRY(CheckInputs(*session, entry.encoding));
   return OnnxModel::Make(signature, entry, std::move(session));
 }

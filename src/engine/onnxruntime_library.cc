@@ -28,15 +28,16 @@ constexpr std::string_view kLibraryName = "libonnxruntime.so.1";
 #define PENSTOCK_UNDER_SANITIZER 1
 #endif
 
-// In a Python process another copy may have been loaded globally, which only DEEPBIND keeps apart; sanitizers abort on
-// it.
+// In a Python process another copy may have been loaded globally, which only DEEPBIND keeps apart;
+// sanitizers abort on it.
 #ifdef PENSTOCK_UNDER_SANITIZER
 constexpr int kOpenFlags = RTLD_NOW | RTLD_LOCAL;
 #else
 constexpr int kOpenFlags = RTLD_NOW | RTLD_LOCAL | RTLD_DEEPBIND;
 #endif
 
-// The file that this code was linked into. For a program, /proc knows it better than dladdr, which repeats argv[0].
+// The file that this code was linked into. For a program, /proc knows it better than dladdr, which
+// repeats argv[0].
 fs::path OwnFile() {
   Dl_info own{};
   Dl_info program{};
@@ -49,16 +50,19 @@ fs::path OwnFile() {
 
 std::vector<std::string> Places(const std::string& path) {
   if (!path.empty()) return {path};
-  if (const char* variable = std::getenv("PENSTOCK_ONNXRUNTIME"); variable != nullptr && *variable != '\0') {
+  if (const char* variable = std::getenv("PENSTOCK_ONNXRUNTIME");
+      variable != nullptr && *variable != '\0') {
     return {variable};
   }
   const fs::path directory = OwnFile().parent_path();
-  return {(directory / kLibraryName).string(), (directory.parent_path() / "lib" / kLibraryName).string()};
+  return {(directory / kLibraryName).string(),
+          (directory.parent_path() / "lib" / kLibraryName).string()};
 }
 
 Status NotFoundAnywhere(const std::vector<std::string>& places, std::string_view why) {
   return FailedPrecondition(
-      fmt::format("the model needs ONNX Runtime, which is not at {}{}{}; install Penstock with its libraries, or set "
+      fmt::format("the model needs ONNX Runtime, which is not at {}{}{}; install Penstock with its "
+                  "libraries, or set "
                   "PENSTOCK_ONNXRUNTIME to the path of {}",
                   QuotedList(places), why.empty() ? "" : ": ", why, kLibraryName));
 }
@@ -87,7 +91,8 @@ int MinorVersion(std::string_view version) {
 }
 
 // What ONNX Runtime logs as an error it also returns as a status.
-void ORT_API_CALL IgnoreLog(void*, OrtLoggingLevel, const char*, const char*, const char*, const char*) {}
+void ORT_API_CALL IgnoreLog(void*, OrtLoggingLevel, const char*, const char*, const char*,
+                            const char*) {}
 
 }  // namespace
 
@@ -100,16 +105,20 @@ Result<std::shared_ptr<const OrtLibrary>> OrtLibrary::Open(const std::string& pa
   const OrtApiBase* base = get_api_base();
   const char* version = base->GetVersionString();
   // GetApi of an older library complains on the terminal: ask for the version first.
-  const OrtApi* api = MinorVersion(version) >= ORT_API_VERSION ? base->GetApi(ORT_API_VERSION) : nullptr;
+  const OrtApi* api =
+      MinorVersion(version) >= ORT_API_VERSION ? base->GetApi(ORT_API_VERSION) : nullptr;
   if (api == nullptr) {
-    return FailedPrecondition(fmt::format("ONNX Runtime at {} is version {}; 1.{} or a later 1.x was expected",
-                                          QuotedList(places), version, ORT_API_VERSION));
+    return FailedPrecondition(
+        fmt::format("ONNX Runtime at {} is version {}; 1.{} or a later 1.x was expected",
+                    QuotedList(places), version, ORT_API_VERSION));
   }
   std::shared_ptr<OrtLibrary> library(new OrtLibrary(api));
-  PENSTOCK_TRY(library->Take(api->CreateEnvWithCustomLogger(IgnoreLog, nullptr, ORT_LOGGING_LEVEL_ERROR, "penstock",
-                                                            &library->env_),
-                             "ONNX Runtime did not start"));
-  PENSTOCK_TRY(library->Take(api->DisableTelemetryEvents(library->env_), "ONNX Runtime did not start"));
+  PENSTOCK_TRY(
+      library->Take(api->CreateEnvWithCustomLogger(IgnoreLog, nullptr, ORT_LOGGING_LEVEL_ERROR,
+                                                   "penstock", &library->env_),
+                    "ONNX Runtime did not start"));
+  PENSTOCK_TRY(
+      library->Take(api->DisableTelemetryEvents(library->env_), "ONNX Runtime did not start"));
   return std::shared_ptr<const OrtLibrary>(std::move(library));
 }
 
@@ -122,7 +131,8 @@ Status OrtLibrary::Take(OrtStatus* status, std::string_view what) const {
   std::string message = fmt::format("{}: {}", what, api_->GetErrorMessage(status));
   const OrtErrorCode code = api_->GetErrorCode(status);
   api_->ReleaseStatus(status);
-  return code == ORT_INVALID_ARGUMENT ? InvalidArgument(std::move(message)) : Internal(std::move(message));
+  return code == ORT_INVALID_ARGUMENT ? InvalidArgument(std::move(message))
+                                      : Internal(std::move(message));
 }
 
 }  // namespace penstock::engine

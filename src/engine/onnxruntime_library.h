@@ -11,12 +11,13 @@
 
 namespace penstock::engine {
 
-// libonnxruntime, opened while a model needs it, and ONNX Runtime's environment (one for the process, which ONNX Runtime
-// itself counts the users of). It stays mapped after the last user: it cannot be unloaded safely. Immutable and
-// thread-safe.
+// libonnxruntime, opened while a model needs it, and ONNX Runtime's environment (one for the
+// process, which ONNX Runtime itself counts the users of). It stays mapped after the last user: it
+// cannot be unloaded safely. Immutable and thread-safe.
 class OrtLibrary {
  public:
-  // The library at `path`; if empty at PENSTOCK_ONNXRUNTIME; if that is not set beside this program or module, then in
+  // The library at `path`; if empty at PENSTOCK_ONNXRUNTIME; if that is not set beside this program
+  // or module, then in
   // ../lib from there. kFailedPrecondition, with the places, when it is in none of them or too old.
   static Result<std::shared_ptr<const OrtLibrary>> Open(const std::string& path);
 
@@ -27,7 +28,8 @@ class OrtLibrary {
   const OrtApi& api() const { return *api_; }
   OrtEnv* env() const { return env_; }
 
-  // Takes and releases an ONNX Runtime status. kInvalidArgument or kInternal, with what it says after "what: ".
+  // Takes and releases an ONNX Runtime status. kInvalidArgument or kInternal, with what it says
+  // after "what: ".
   Status Take(OrtStatus* status, std::string_view what) const;
 
  private:
@@ -44,7 +46,9 @@ class OrtHandle {
   using Release = void(ORT_API_CALL*)(T*);
 
   explicit OrtHandle(Release release) : release_(release) {}
-  OrtHandle(OrtHandle&& other) noexcept : release_(other.release_), value_(other.value_) { other.value_ = nullptr; }
+  OrtHandle(OrtHandle&& other) noexcept : release_(other.release_), value_(other.value_) {
+    other.value_ = nullptr;
+  }
   OrtHandle& operator=(OrtHandle&& other) noexcept {
     std::swap(release_, other.release_);
     std::swap(value_, other.value_);

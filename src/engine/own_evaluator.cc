@@ -78,7 +78,8 @@ void Probabilities(const LinearStep& step, const double* decision, double* out) 
 
 class OwnInstance final : public Instance {
  public:
-  OwnInstance(const package::Signature& signature, const OwnProgram& program, bool is_float32, int64_t rows)
+  OwnInstance(const package::Signature& signature, const OwnProgram& program, bool is_float32,
+              int64_t rows)
       : signature_(signature), program_(program), is_float32_(is_float32), rows_max_(rows) {
     const auto cells = static_cast<size_t>(rows * program.features);
     x_.resize(cells);
@@ -108,7 +109,8 @@ class OwnInstance final : public Instance {
     output.is_float32 = is_float32_;
     output.class_index.resize(static_cast<size_t>(classes > 0 ? rows : 0));
     output.values.resize(static_cast<size_t>(classes > 0 ? 0 : rows * program_.outputs()));
-    output.probabilities.resize(static_cast<size_t>(signature_.has_probabilities ? rows * classes : 0));
+    output.probabilities.resize(
+        static_cast<size_t>(signature_.has_probabilities ? rows * classes : 0));
   }
 
   // The rows' values after all transforms: the tensor's own memory where there is nothing to do.
@@ -122,12 +124,15 @@ class OwnInstance final : public Instance {
     } else {
       std::copy_n(tensor.float64.data() + offset, count, x_.data());
     }
-    for (const Transform& transform : program_.transforms) transform.Apply(x_.data(), rows, program_.features);
+    for (const Transform& transform : program_.transforms)
+      transform.Apply(x_.data(), rows, program_.features);
     return x_.data();
   }
 
-  void PredictForest(const ForestStep& step, const double* x, int64_t begin, int64_t rows, Predictions& output) {
-    std::transform(x, x + rows * program_.features, rounded_.data(), [](double v) { return static_cast<float>(v); });
+  void PredictForest(const ForestStep& step, const double* x, int64_t begin, int64_t rows,
+                     Predictions& output) {
+    std::transform(x, x + rows * program_.features, rounded_.data(),
+                   [](double v) { return static_cast<float>(v); });
     const int64_t width = step.forest.outputs();
     double* values = outputs_.data();
     if (!step.is_classifier) values = output.values.data() + begin * width;
@@ -139,7 +144,8 @@ class OwnInstance final : public Instance {
     }
   }
 
-  void PredictLinear(const LinearStep& step, const double* x, int64_t begin, int64_t rows, Predictions& output) {
+  void PredictLinear(const LinearStep& step, const double* x, int64_t begin, int64_t rows,
+                     Predictions& output) {
     const int64_t width = step.linear.outputs();
     if (step.link == Link::kIdentity) {
       step.linear.Evaluate(x, rows, output.values.data() + begin * width);
@@ -149,7 +155,8 @@ class OwnInstance final : public Instance {
     const int64_t classes = program_.class_count();
     for (int64_t r = 0; r < rows; ++r) {
       const double* decision = outputs_.data() + r * width;
-      output.class_index[static_cast<size_t>(begin + r)] = width == 1 ? decision[0] > 0 : ArgMax(decision, width);
+      output.class_index[static_cast<size_t>(begin + r)] =
+          width == 1 ? decision[0] > 0 : ArgMax(decision, width);
       if (signature_.has_probabilities) {
         Probabilities(step, decision, output.probabilities.data() + (begin + r) * classes);
       }
@@ -167,7 +174,8 @@ class OwnInstance final : public Instance {
 
 class OwnModel final : public Model {
  public:
-  OwnModel(const package::Signature& signature, const package::EngineEntry& entry, OwnProgram program, int64_t rows)
+  OwnModel(const package::Signature& signature, const package::EngineEntry& entry,
+           OwnProgram program, int64_t rows)
       : signature_(signature), entry_(entry), program_(std::move(program)), scratch_rows_(rows) {
     cost_ = MeasureCost(*this);
   }
@@ -200,26 +208,32 @@ Status CheckFit(const package::Signature& signature, const OwnProgram& program) 
   }
   const int64_t width = std::max<int64_t>(1, signature.prediction_width);
   if (classes == 0 && width != program.outputs()) {
-    return InvalidArgument(
-        fmt::format("the evaluator gives {} values a row; the signature has {}", program.outputs(), width));
+    return InvalidArgument(fmt::format("the evaluator gives {} values a row; the signature has {}",
+                                       program.outputs(), width));
   }
   return {};
 }
 
 }  // namespace
 
-Result<std::unique_ptr<Model>> LoadOwn(const package::Signature& signature, const package::EngineEntry& entry,
-                                       std::string_view bytes, const LoadOptions& options) {
+Result<std::unique_ptr<Model>> LoadOwn(const package::Signature& signature,
+                                       const package::EngineEntry& entry, std::string_view bytes,
+                                       const LoadOptions& options) {
   PENSTOCK_TRY(package::CheckEncoding(signature, entry.encoding));
   const auto& tensors = entry.encoding.tensors;
-  if (tensors.size() != 1 || (tensors[0].type != Type::kFloat64 && tensors[0].type != Type::kFloat32)) {
-    return InvalidArgument("the own evaluator reads one tensor of type float64 or float32; the encoding has another");
+  if (tensors.size() != 1 ||
+      (tensors[0].type != Type::kFloat64 && tensors[0].type != Type::kFloat32)) {
+    return InvalidArgument(
+        "the own evaluator reads one tensor of type float64 or float32; the encoding has another");
   }
-  OwnProgram program = PENSTOCK_TRY(OwnProgram::FromBytes(bytes, static_cast<int64_t>(tensors[0].columns.size())));
+  OwnProgram program =
+      PENSTOCK_TRY(OwnProgram::FromBytes(bytes, static_cast<int64_t>(tensors[0].columns.size())));
   PENSTOCK_TRY(CheckFit(signature, program));
   const int64_t widest = std::max<int64_t>({1, program.features, program.outputs()});
-  const int64_t rows = std::clamp<int64_t>(options.scratch_rows, 1, std::max<int64_t>(1, kScratchValuesMax / widest));
-  std::unique_ptr<Model> model = std::make_unique<OwnModel>(signature, entry, std::move(program), rows);
+  const int64_t rows = std::clamp<int64_t>(options.scratch_rows, 1,
+                                           std::max<int64_t>(1, kScratchValuesMax / widest));
+  std::unique_ptr<Model> model =
+      std::make_unique<OwnModel>(signature, entry, std::move(program), rows);
   return model;
 }
 

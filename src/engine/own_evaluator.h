@@ -9,9 +9,10 @@
 
 namespace penstock::engine {
 
-// The own evaluator on the bytes of an evaluator file. kInvalidArgument where the file does not fit the signature and
-// the encoding (one tensor of float64 or float32 values).
-Result<std::unique_ptr<Model>> LoadOwn(const package::Signature& signature, const package::EngineEntry& entry,
-                                       std::string_view bytes, const LoadOptions& options);
+// The own evaluator on the bytes of an evaluator file. kInvalidArgument where the file does not fit
+// the signature and the encoding (one tensor of float64 or float32 values).
+Result<std::unique_ptr<Model>> LoadOwn(const package::Signature& signature,
+                                       const package::EngineEntry& entry, std::string_view bytes,
+                                       const LoadOptions& options);
 
 }  // namespace penstock::engine

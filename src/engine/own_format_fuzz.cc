@@ -9,7 +9,8 @@
 #include "engine/onnx_external.h"
 #include "engine/own_program.h"
 
-// Any bytes are an evaluator file that is refused, or one that answers a row without touching foreign memory.
+// Any bytes are an evaluator file that is refused, or one that answers a row without touching
+// foreign memory.
 namespace penstock::engine {
 namespace {
 
@@ -18,7 +19,8 @@ constexpr int64_t kFeatures = 3;
 package::Signature SignatureOf(const OwnProgram& program) {
   package::Signature signature{.task = package::Task::kRegression};
   for (int64_t i = 0; i < kFeatures; ++i) {
-    signature.inputs.push_back({.name = std::to_string(i), .allows_missing = true, .allows_infinity = true});
+    signature.inputs.push_back(
+        {.name = std::to_string(i), .allows_missing = true, .allows_infinity = true});
   }
   signature.prediction_width = program.outputs();
   if (program.class_count() == 0) return signature;
@@ -34,7 +36,8 @@ void Answer(std::string_view bytes) {
   const auto program = OwnProgram::FromBytes(bytes, kFeatures);
   if (!program.ok()) return;
   const package::Signature signature = SignatureOf(*program);
-  const package::EngineEntry entry{.encoding = {.tensors = {{"X", package::Type::kFloat64, {0, 1, 2}}}}};
+  const package::EngineEntry entry{
+      .encoding = {.tensors = {{"X", package::Type::kFloat64, {0, 1, 2}}}}};
   const auto model = LoadBytes(signature, entry, bytes);
   PENSTOCK_CHECK(model.ok());
   const auto instance = *(*model)->NewInstance();
@@ -43,7 +46,8 @@ void Answer(std::string_view bytes) {
   for (int64_t row = 0; row < 3; ++row) {
     PENSTOCK_CHECK(tensors.SetNumber(row, 0, static_cast<double>(row) - 1).ok());
     PENSTOCK_CHECK(tensors.SetNumber(row, 1, 1e300).ok());
-    PENSTOCK_CHECK(row == 1 ? tensors.SetMissing(row, 2).ok() : tensors.SetNumber(row, 2, 0.1).ok());
+    PENSTOCK_CHECK(row == 1 ? tensors.SetMissing(row, 2).ok()
+                            : tensors.SetNumber(row, 2, 0.1).ok());
   }
   Predictions output;
   PENSTOCK_CHECK(instance->Predict(tensors, output).ok());

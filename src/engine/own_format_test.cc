@@ -66,8 +66,10 @@ TEST(OwnFormat, IsReadAsItWasWritten) {
 TEST(OwnFormat, IntegersOfEveryWidth) {
   const std::vector<int32_t> narrow = {-1, 2};
   const std::vector<uint8_t> bytes = {0, 255};
-  EXPECT_THAT(*(OwnArray{"i", ElementType::kInt32, {2}, BytesOf(narrow)}).Integers(), testing::ElementsAre(-1, 2));
-  EXPECT_THAT(*(OwnArray{"u", ElementType::kUInt8, {2}, BytesOf(bytes)}).Integers(), testing::ElementsAre(0, 255));
+  EXPECT_THAT(*(OwnArray{"i", ElementType::kInt32, {2}, BytesOf(narrow)}).Integers(),
+              testing::ElementsAre(-1, 2));
+  EXPECT_THAT(*(OwnArray{"u", ElementType::kUInt8, {2}, BytesOf(bytes)}).Integers(),
+              testing::ElementsAre(0, 255));
   EXPECT_EQ(LinearArrays()[0].Integers().status().message(),
             "array 'c' has elements of type F64; integers were expected");
 }
@@ -79,30 +81,40 @@ TEST(OwnFormat, WriteRefusesArraysThatDoNotFitTheirShape) {
             "array 'c' has 24 bytes; 48 were expected for its shape");
   arrays = LinearArrays();
   arrays[1].name = "c";
-  EXPECT_THAT(WriteOwn(LinearSteps(), arrays).status().message(), HasSubstr("array 'c' stands twice"));
+  EXPECT_THAT(WriteOwn(LinearSteps(), arrays).status().message(),
+              HasSubstr("array 'c' stands twice"));
 }
 
 TEST(OwnFormat, EveryTruncationIsRefused) {
   const std::string bytes = LinearFile();
   for (size_t size = 0; size < bytes.size(); ++size) {
-    EXPECT_EQ(ReadOwn(std::string_view(bytes).substr(0, size)).status().code(), Code::kInvalidArgument) << size;
+    EXPECT_EQ(ReadOwn(std::string_view(bytes).substr(0, size)).status().code(),
+              Code::kInvalidArgument)
+        << size;
   }
 }
 
 TEST(OwnFormat, AHostileHeaderIsRefused) {
   const auto message = [](std::string_view array) {
-    return ReadOwn(FileWithHeader(fmt::format(R"({{"__metadata__":{{"penstock":"[]"}},"a":{}}})", array), 16))
+    return ReadOwn(FileWithHeader(
+                       fmt::format(R"({{"__metadata__":{{"penstock":"[]"}},"a":{}}})", array), 16))
         .status()
         .message();
   };
-  EXPECT_EQ(message(R"({"dtype":"F64","shape":[2],"data_offsets":[0,16]})"), "") << "this one is right";
-  EXPECT_THAT(message(R"({"dtype":"F64","shape":[2],"data_offsets":[8,24]})"), HasSubstr("bytes 8 to 24 of 16"));
-  EXPECT_THAT(message(R"({"dtype":"F64","shape":[1],"data_offsets":[0,8]})"), HasSubstr("8 bytes belong to no array"));
-  EXPECT_THAT(message(R"({"dtype":"F64","shape":[2],"data_offsets":[16,0]})"), HasSubstr("bytes 16 to 0"));
-  EXPECT_THAT(message(R"({"dtype":"F64","shape":[-2],"data_offsets":[0,16]})"), HasSubstr("a dimension of -2"));
+  EXPECT_EQ(message(R"({"dtype":"F64","shape":[2],"data_offsets":[0,16]})"), "")
+      << "this one is right";
+  EXPECT_THAT(message(R"({"dtype":"F64","shape":[2],"data_offsets":[8,24]})"),
+              HasSubstr("bytes 8 to 24 of 16"));
+  EXPECT_THAT(message(R"({"dtype":"F64","shape":[1],"data_offsets":[0,8]})"),
+              HasSubstr("8 bytes belong to no array"));
+  EXPECT_THAT(message(R"({"dtype":"F64","shape":[2],"data_offsets":[16,0]})"),
+              HasSubstr("bytes 16 to 0"));
+  EXPECT_THAT(message(R"({"dtype":"F64","shape":[-2],"data_offsets":[0,16]})"),
+              HasSubstr("a dimension of -2"));
   EXPECT_THAT(message(R"({"dtype":"F64","shape":[4611686018427387904,4],"data_offsets":[0,16]})"),
               HasSubstr("a dimension of"));
-  EXPECT_THAT(message(R"({"dtype":"F16","shape":[8],"data_offsets":[0,16]})"), HasSubstr("'F16' is no element type"));
+  EXPECT_THAT(message(R"({"dtype":"F16","shape":[8],"data_offsets":[0,16]})"),
+              HasSubstr("'F16' is no element type"));
   EXPECT_THAT(message(R"({"dtype":"F64","shape":[1,1,1,1,1,1,1,1,2],"data_offsets":[0,16]})"),
               HasSubstr("9 dimensions"));
   EXPECT_FALSE(ReadOwn(FileWithHeader(R"({"__metadata__":{"penstock":"{}"}})", 0)).ok());
@@ -117,19 +129,27 @@ Status ProgramStatus(std::string_view steps, std::vector<OwnArray> arrays = Line
 TEST(OwnProgram, StepsThatMakeNoSenseAreNamed) {
   EXPECT_EQ(ProgramStatus("[]").message(), "the evaluator has no step");
   EXPECT_EQ(ProgramStatus(R"([{"op":"svm"}])").message(),
-            "step 0 of the evaluator: 'svm' is no operation; 'scale', 'affine', 'linear' or 'forest' was expected");
-  EXPECT_THAT(ProgramStatus(R"([{"op":"scale","center":"b"}])").message(), HasSubstr("'scale' stands last"));
+            "step 0 of the evaluator: 'svm' is no operation; 'scale', 'affine', 'linear' or "
+            "'forest' was expected");
+  EXPECT_THAT(ProgramStatus(R"([{"op":"scale","center":"b"}])").message(),
+              HasSubstr("'scale' stands last"));
   EXPECT_THAT(ProgramStatus(R"([{"op":"scale","center":"b"},{"op":"linear"}])").message(),
               HasSubstr("array 'b' has 1 elements; one for each of the 3 features was expected"));
-  EXPECT_THAT(ProgramStatus(R"([{"op":"linear","coef":"z","intercept":"b","link":"identity"}])").message(),
-              HasSubstr("member 'coef' names the array 'z', which the file does not have"));
-  EXPECT_THAT(ProgramStatus(R"([{"op":"linear","coef":"b","intercept":"b","link":"identity"}])").message(),
-              HasSubstr("do not fit together and 3 features"));
-  EXPECT_THAT(ProgramStatus(R"([{"op":"linear","coef":"c","intercept":"b","link":"softmax"}])").message(),
-              HasSubstr("need 2 outputs or more"));
-  EXPECT_THAT(ProgramStatus(R"([{"op":"linear","coef":"c","intercept":"b","link":"probit"}])").message(),
-              HasSubstr("'probit' is no link"));
-  EXPECT_THAT(ProgramStatus(R"([{"op":"linear","coef":"c","intercept":"b","link":"identity","dtype":"f2"}])").message(),
+  EXPECT_THAT(
+      ProgramStatus(R"([{"op":"linear","coef":"z","intercept":"b","link":"identity"}])").message(),
+      HasSubstr("member 'coef' names the array 'z', which the file does not have"));
+  EXPECT_THAT(
+      ProgramStatus(R"([{"op":"linear","coef":"b","intercept":"b","link":"identity"}])").message(),
+      HasSubstr("do not fit together and 3 features"));
+  EXPECT_THAT(
+      ProgramStatus(R"([{"op":"linear","coef":"c","intercept":"b","link":"softmax"}])").message(),
+      HasSubstr("need 2 outputs or more"));
+  EXPECT_THAT(
+      ProgramStatus(R"([{"op":"linear","coef":"c","intercept":"b","link":"probit"}])").message(),
+      HasSubstr("'probit' is no link"));
+  EXPECT_THAT(ProgramStatus(
+                  R"([{"op":"linear","coef":"c","intercept":"b","link":"identity","dtype":"f2"}])")
+                  .message(),
               HasSubstr("'dtype' is 'f2'"));
 }
 
@@ -153,16 +173,23 @@ std::string ForestError(const std::function<void(ForestNodes&)>& change) {
 
 TEST(Forest, WhatIsNoForestIsRefused) {
   EXPECT_EQ(ForestError([](ForestNodes&) {}), "");
-  EXPECT_EQ(ForestError([](ForestNodes& n) { n.right[0] = 0; }), "node 0 has two parents, or is its own ancestor");
-  EXPECT_EQ(ForestError([](ForestNodes& n) { n.right[0] = 1; }), "node 1 has two parents, or is its own ancestor");
-  EXPECT_EQ(ForestError([](ForestNodes& n) { n.left[0] = 3; }), "node 3 is not one of the forest's 3 nodes");
-  EXPECT_EQ(ForestError([](ForestNodes& n) { n.left[0] = -1; }), "node -1 is not one of the forest's 3 nodes");
-  EXPECT_EQ(ForestError([](ForestNodes& n) { n.roots = {0, 0}; }), "node 0 has two parents, or is its own ancestor");
+  EXPECT_EQ(ForestError([](ForestNodes& n) { n.right[0] = 0; }),
+            "node 0 has two parents, or is its own ancestor");
+  EXPECT_EQ(ForestError([](ForestNodes& n) { n.right[0] = 1; }),
+            "node 1 has two parents, or is its own ancestor");
+  EXPECT_EQ(ForestError([](ForestNodes& n) { n.left[0] = 3; }),
+            "node 3 is not one of the forest's 3 nodes");
+  EXPECT_EQ(ForestError([](ForestNodes& n) { n.left[0] = -1; }),
+            "node -1 is not one of the forest's 3 nodes");
+  EXPECT_EQ(ForestError([](ForestNodes& n) { n.roots = {0, 0}; }),
+            "node 0 has two parents, or is its own ancestor");
   EXPECT_EQ(ForestError([](ForestNodes& n) { n.roots = {}; }), "the forest has no trees");
-  EXPECT_EQ(ForestError([](ForestNodes& n) { n.feature[0] = 2; }), "node 0 splits on feature 2, of 2");
+  EXPECT_EQ(ForestError([](ForestNodes& n) { n.feature[0] = 2; }),
+            "node 0 splits on feature 2, of 2");
   EXPECT_EQ(ForestError([](ForestNodes& n) { n.value.pop_back(); }),
             "the arrays of the forest's nodes differ in length");
-  EXPECT_EQ(ForestError([](ForestNodes& n) { n.outputs = 0; }), "the arrays of the forest's nodes differ in length");
+  EXPECT_EQ(ForestError([](ForestNodes& n) { n.outputs = 0; }),
+            "the arrays of the forest's nodes differ in length");
 }
 
 double Answer(double threshold, float x) {
@@ -184,7 +211,8 @@ TEST(Forest, AFloatIsComparedWithTheDoubleThreshold) {
   EXPECT_EQ(Answer(1e300, std::numeric_limits<float>::max()), 10);
   EXPECT_EQ(Answer(-1e300, -infinity), 10);
   EXPECT_EQ(Answer(-1e300, -std::numeric_limits<float>::max()), 20);
-  EXPECT_EQ(Answer(0.1, std::numeric_limits<float>::quiet_NaN()), 10) << "missing values go left here";
+  EXPECT_EQ(Answer(0.1, std::numeric_limits<float>::quiet_NaN()), 10)
+      << "missing values go left here";
 }
 
 }  // namespace

@@ -10,11 +10,12 @@
 namespace penstock::engine {
 namespace {
 
-constexpr std::array<std::pair<Link, std::string_view>, 5> kLinks = {{{Link::kIdentity, "identity"},
-                                                                      {Link::kIdentityDecision, "identity_decision"},
-                                                                      {Link::kLogistic, "logistic"},
-                                                                      {Link::kSoftmax, "softmax"},
-                                                                      {Link::kOneVsRest, "one_vs_rest"}}};
+constexpr std::array<std::pair<Link, std::string_view>, 5> kLinks = {
+    {{Link::kIdentity, "identity"},
+     {Link::kIdentityDecision, "identity_decision"},
+     {Link::kLogistic, "logistic"},
+     {Link::kSoftmax, "softmax"},
+     {Link::kOneVsRest, "one_vs_rest"}}};
 
 Result<Link> LinkFromName(std::string_view name) {
   std::string known;
@@ -26,10 +27,12 @@ Result<Link> LinkFromName(std::string_view name) {
 }
 
 template <typename Operation>
-void ForEachCell(double* x, int64_t rows, int64_t columns, const double* by, bool is_float32, Operation operation) {
+void ForEachCell(double* x, int64_t rows, int64_t columns, const double* by, bool is_float32,
+                 Operation operation) {
   for (int64_t row = 0; row < rows; ++row, x += columns) {
     if (is_float32) {
-      for (int64_t i = 0; i < columns; ++i) x[i] = static_cast<double>(static_cast<float>(operation(x[i], by[i])));
+      for (int64_t i = 0; i < columns; ++i)
+        x[i] = static_cast<double>(static_cast<float>(operation(x[i], by[i])));
     } else {
       for (int64_t i = 0; i < columns; ++i) x[i] = operation(x[i], by[i]);
     }
@@ -56,12 +59,13 @@ class Compiler {
     const std::string op = PENSTOCK_TRY(step.String("op"));
     const bool is_model = op == "linear" || op == "forest";
     if (!is_model && op != "scale" && op != "affine") {
-      return InvalidArgument(
-          fmt::format("'{}' is no operation; 'scale', 'affine', 'linear' or 'forest' was expected", op));
+      return InvalidArgument(fmt::format(
+          "'{}' is no operation; 'scale', 'affine', 'linear' or 'forest' was expected", op));
     }
     if (is_model != is_last) {
-      return InvalidArgument(fmt::format("'{}' stands {}; a model, and nothing else, was expected at the end", op,
-                                         is_last ? "last" : "before the last"));
+      return InvalidArgument(
+          fmt::format("'{}' stands {}; a model, and nothing else, was expected at the end", op,
+                      is_last ? "last" : "before the last"));
     }
     has_model_ = is_model;
     if (op == "scale") return AddScale(step);
@@ -80,7 +84,8 @@ class Compiler {
     const json::Value* clip = step.Find("clip");
     if (clip == nullptr || clip->is_null()) return {};
     const json::Array* range = clip->if_array();
-    if (range == nullptr || range->size() != 2 || !(*range)[0].is_number() || !(*range)[1].is_number()) {
+    if (range == nullptr || range->size() != 2 || !(*range)[0].is_number() ||
+        !(*range)[1].is_number()) {
       return InvalidArgument("'clip' is not a list of two numbers");
     }
     const std::vector<double> by = {(*range)[0].number(), (*range)[1].number()};
@@ -94,8 +99,9 @@ class Compiler {
     if (name == nullptr || name->is_null()) return {};
     const OwnArray* array = PENSTOCK_TRY(Array(step, member));
     if (array->ElementCount() != program_.features) {
-      return InvalidArgument(fmt::format("array '{}' has {} elements; one for each of the {} features was expected",
-                                         array->name, array->ElementCount(), program_.features));
+      return InvalidArgument(
+          fmt::format("array '{}' has {} elements; one for each of the {} features was expected",
+                      array->name, array->ElementCount(), program_.features));
     }
     program_.transforms.push_back({kind, array->Numbers(), PENSTOCK_TRY(IsFloat32(step))});
     return {};
@@ -106,21 +112,25 @@ class Compiler {
     const OwnArray* intercept = PENSTOCK_TRY(Array(step, "intercept"));
     const Link link = PENSTOCK_TRY(LinkFromName(PENSTOCK_TRY(step.String("link"))));
     const bool is_float32 = PENSTOCK_TRY(IsFloat32(step));
-    const bool is_matrix = coef->shape.size() == 2 && coef->shape[1] == program_.features && coef->shape[0] > 0;
+    const bool is_matrix =
+        coef->shape.size() == 2 && coef->shape[1] == program_.features && coef->shape[0] > 0;
     if (!is_matrix || coef->shape[0] != intercept->ElementCount()) {
       return InvalidArgument(
-          fmt::format("'coef' and 'intercept' do not fit together and {} features; [outputs, features] and [outputs] "
+          fmt::format("'coef' and 'intercept' do not fit together and {} features; [outputs, "
+                      "features] and [outputs] "
                       "were expected",
                       program_.features));
     }
     if (link == Link::kLogistic && coef->shape[0] != 1) {
-      return InvalidArgument(fmt::format("link 'logistic' has {} outputs; 1 was expected", coef->shape[0]));
+      return InvalidArgument(
+          fmt::format("link 'logistic' has {} outputs; 1 was expected", coef->shape[0]));
     }
     if ((link == Link::kSoftmax || link == Link::kOneVsRest) && coef->shape[0] < 2) {
       return InvalidArgument("links 'softmax' and 'one_vs_rest' need 2 outputs or more");
     }
-    program_.model = LinearStep{
-        Linear(coef->Numbers(), intercept->Numbers(), program_.features, is_float32), link, is_float32};
+    program_.model =
+        LinearStep{Linear(coef->Numbers(), intercept->Numbers(), program_.features, is_float32),
+                   link, is_float32};
     return {};
   }
 
@@ -133,14 +143,17 @@ class Compiler {
     nodes.right = PENSTOCK_TRY(PENSTOCK_TRY(Array(step, "right"))->Integers());
     nodes.missing_left = PENSTOCK_TRY(PENSTOCK_TRY(Array(step, "missing_left"))->Integers());
     const OwnArray* value = PENSTOCK_TRY(Array(step, "value"));
-    if (value->shape.size() != 2) return InvalidArgument("'value' is no matrix of [nodes, outputs]");
+    if (value->shape.size() != 2)
+      return InvalidArgument("'value' is no matrix of [nodes, outputs]");
     nodes.value = value->Numbers();
     nodes.outputs = value->shape[1];
     const std::string mode = PENSTOCK_TRY(step.String("mode"));
     if (mode != "classifier" && mode != "regressor") {
-      return InvalidArgument(fmt::format("'mode' is '{}'; 'classifier' or 'regressor' was expected", mode));
+      return InvalidArgument(
+          fmt::format("'mode' is '{}'; 'classifier' or 'regressor' was expected", mode));
     }
-    program_.model = ForestStep{PENSTOCK_TRY(Forest::Make(nodes, program_.features)), mode == "classifier"};
+    program_.model =
+        ForestStep{PENSTOCK_TRY(Forest::Make(nodes, program_.features)), mode == "classifier"};
     return {};
   }
 
@@ -148,7 +161,8 @@ class Compiler {
     const std::string name = PENSTOCK_TRY(step.String(member));
     const OwnArray* array = file_.Find(name);
     if (array == nullptr) {
-      return InvalidArgument(fmt::format("member '{}' names the array '{}', which the file does not have", member, name));
+      return InvalidArgument(fmt::format(
+          "member '{}' names the array '{}', which the file does not have", member, name));
     }
     return array;
   }
@@ -157,7 +171,8 @@ class Compiler {
     if (step.Find("dtype") == nullptr) return false;
     const std::string dtype = PENSTOCK_TRY(step.String("dtype"));
     if (dtype != "float32" && dtype != "float64") {
-      return InvalidArgument(fmt::format("'dtype' is '{}'; 'float32' or 'float64' was expected", dtype));
+      return InvalidArgument(
+          fmt::format("'dtype' is '{}'; 'float32' or 'float64' was expected", dtype));
     }
     return dtype == "float32";
   }
@@ -172,15 +187,20 @@ class Compiler {
 void Transform::Apply(double* x, int64_t rows, int64_t columns) const {
   switch (kind) {
     case Kind::kSubtract:
-      return ForEachCell(x, rows, columns, by.data(), is_float32, [](double a, double b) { return a - b; });
+      return ForEachCell(x, rows, columns, by.data(), is_float32,
+                         [](double a, double b) { return a - b; });
     case Kind::kDivide:
-      return ForEachCell(x, rows, columns, by.data(), is_float32, [](double a, double b) { return a / b; });
+      return ForEachCell(x, rows, columns, by.data(), is_float32,
+                         [](double a, double b) { return a / b; });
     case Kind::kMultiply:
-      return ForEachCell(x, rows, columns, by.data(), is_float32, [](double a, double b) { return a * b; });
+      return ForEachCell(x, rows, columns, by.data(), is_float32,
+                         [](double a, double b) { return a * b; });
     case Kind::kAdd:
-      return ForEachCell(x, rows, columns, by.data(), is_float32, [](double a, double b) { return a + b; });
+      return ForEachCell(x, rows, columns, by.data(), is_float32,
+                         [](double a, double b) { return a + b; });
     case Kind::kClip:
-      for (int64_t i = 0; i < rows * columns; ++i) x[i] = x[i] < by[0] ? by[0] : (x[i] > by[1] ? by[1] : x[i]);
+      for (int64_t i = 0; i < rows * columns; ++i)
+        x[i] = x[i] < by[0] ? by[0] : (x[i] > by[1] ? by[1] : x[i]);
   }
 }
 
@@ -195,7 +215,8 @@ int64_t OwnProgram::outputs() const {
 }
 
 int64_t OwnProgram::class_count() const {
-  if (const auto* step = std::get_if<ForestStep>(&model)) return step->is_classifier ? step->forest.outputs() : 0;
+  if (const auto* step = std::get_if<ForestStep>(&model))
+    return step->is_classifier ? step->forest.outputs() : 0;
   if (std::get<LinearStep>(model).link == Link::kIdentity) return 0;
   return std::max<int64_t>(2, outputs());
 }

@@ -45,8 +45,8 @@ struct OwnProgram {
   std::vector<Transform> transforms;
   std::variant<LinearStep, ForestStep> model;
 
-  // kInvalidArgument, with the step at fault, where the file does not describe a model of so many features. Any bytes
-  // may be given.
+  // kInvalidArgument, with the step at fault, where the file does not describe a model of so many
+  // features. Any bytes may be given.
   static Result<OwnProgram> FromBytes(std::string_view bytes, int64_t features);
 
   int64_t outputs() const;

@@ -24,7 +24,8 @@ Form FormOf(Type type, bool is_float32) {
 }
 
 bool AppendNumber(std::string& out, double value, Form form) {
-  if (!std::isfinite(value)) [[unlikely]] return false;
+  if (!std::isfinite(value)) [[unlikely]]
+    return false;
   switch (form) {
     case Form::kBool:
       out += value != 0 ? "true" : "false";
@@ -43,14 +44,15 @@ bool AppendNumber(std::string& out, double value, Form form) {
 }
 
 Status NotFinite(std::string_view what, int64_t row) {
-  return InvalidArgument(fmt::format("the model's {} for row {} is infinite or not a number, for which JSON has no word; "
-                                     "send values nearer to those it was trained on",
-                                     what, row));
+  return InvalidArgument(fmt::format(
+      "the model's {} for row {} is infinite or not a number, for which JSON has no word; "
+      "send values nearer to those it was trained on",
+      what, row));
 }
 
 // rows lists of width numbers, or rows numbers when width is 0.
-Status AppendNumbers(std::string& out, const std::vector<double>& values, int64_t rows, int64_t width, Form form,
-                     std::string_view what) {
+Status AppendNumbers(std::string& out, const std::vector<double>& values, int64_t rows,
+                     int64_t width, Form form, std::string_view what) {
   const double* next = values.data();
   for (int64_t row = 0; row < rows; ++row) {
     out += row == 0 ? (width > 0 ? "[" : "") : (width > 0 ? ",[" : ",");
@@ -63,12 +65,14 @@ Status AppendNumbers(std::string& out, const std::vector<double>& values, int64_
   return {};
 }
 
-Status AppendClasses(std::string& out, const Predictions& predictions, std::span<const std::string> texts) {
+Status AppendClasses(std::string& out, const Predictions& predictions,
+                     std::span<const std::string> texts) {
   for (size_t row = 0; row < predictions.class_index.size(); ++row) {
     if (row > 0) out += ',';
     const auto index = static_cast<size_t>(predictions.class_index[row]);
     if (index >= texts.size()) {
-      return Internal(fmt::format("the engine answered class {} for row {}; the model has {}", index, row, texts.size()));
+      return Internal(fmt::format("the engine answered class {} for row {}; the model has {}",
+                                  index, row, texts.size()));
     }
     out += texts[index];
   }
@@ -109,14 +113,16 @@ std::vector<std::string> ClassTexts(const package::Classes& classes) {
   return texts;
 }
 
-Status AppendPredictions(const package::Signature& signature, std::span<const std::string> class_texts,
-                         const Predictions& predictions, std::string& out) {
+Status AppendPredictions(const package::Signature& signature,
+                         std::span<const std::string> class_texts, const Predictions& predictions,
+                         std::string& out) {
   out += "\"predictions\":[";
   if (!class_texts.empty()) {
     PENSTOCK_TRY(AppendClasses(out, predictions, class_texts));
   } else {
-    PENSTOCK_TRY(AppendNumbers(out, predictions.values, predictions.rows, signature.prediction_width,
-                               FormOf(signature.prediction_type, predictions.is_float32), "answer"));
+    PENSTOCK_TRY(
+        AppendNumbers(out, predictions.values, predictions.rows, signature.prediction_width,
+                      FormOf(signature.prediction_type, predictions.is_float32), "answer"));
   }
   out += ']';
   if (signature.has_probabilities) {

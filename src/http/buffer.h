@@ -10,8 +10,8 @@
 
 namespace penstock::http {
 
-// The bytes received on a connection and not used yet, with room for more behind them and kBodyPaddingBytes readable
-// behind the room. Holds no memory until it is needed.
+// The bytes received on a connection and not used yet, with room for more behind them and
+// kBodyPaddingBytes readable behind the room. Holds no memory until it is needed.
 class Buffer {
  public:
   static constexpr size_t kFirstBytes = 4096;
@@ -23,7 +23,9 @@ class Buffer {
 
   // Where to receive to, and how many bytes.
   char* room() { return data() + size_; }
-  size_t room_bytes() const { return capacity_ == 0 ? 0 : capacity_ - kBodyPaddingBytes - begin_ - size_; }
+  size_t room_bytes() const {
+    return capacity_ == 0 ? 0 : capacity_ - kBodyPaddingBytes - begin_ - size_;
+  }
 
   void Append(size_t bytes) { size_ += bytes; }
   void SetSize(size_t size) { size_ = size; }
@@ -33,9 +35,9 @@ class Buffer {
   }
   void Clear() { begin_ = size_ = 0; }
 
-  // Makes room for at least room_min bytes: by moving what is here to the front, else by taking twice the memory, or
-  // just enough for `missing` more bytes if that is known (not 0) and less. So memory grows with what has arrived, not
-  // with what was announced.
+  // Makes room for at least room_min bytes: by moving what is here to the front, else by taking
+  // twice the memory, or just enough for `missing` more bytes if that is known (not 0) and less. So
+  // memory grows with what has arrived, not with what was announced.
   void MakeRoom(size_t room_min, size_t missing) {
     if (begin_ > 0) {
       std::memmove(bytes_.get(), data(), size_);
@@ -43,7 +45,8 @@ class Buffer {
       if (room_bytes() >= room_min) return;
     }
     size_t capacity = std::max(kFirstBytes, 2 * capacity_);
-    if (missing > 0 && capacity_ > 0) capacity = std::min(capacity, size_ + missing + kBodyPaddingBytes);
+    if (missing > 0 && capacity_ > 0)
+      capacity = std::min(capacity, size_ + missing + kBodyPaddingBytes);
     auto bytes = std::make_unique_for_overwrite<char[]>(capacity);
     if (size_ > 0) std::memcpy(bytes.get(), bytes_.get(), size_);
     bytes_ = std::move(bytes);

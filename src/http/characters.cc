@@ -11,8 +11,8 @@ bool IsFieldValueCharacter(char c) {
   return (byte >= 0x20 && byte != 0x7f) || byte == '\t';
 }
 
-// Whether one of 8 bytes is a control character, HTAB included: below 0x20, or 0x7f. May say so of a byte next to one
-// that is; never misses one.
+// Whether one of 8 bytes is a control character, HTAB included: below 0x20, or 0x7f. May say so of
+// a byte next to one that is; never misses one.
 bool MayHoldControl(uint64_t bytes) {
   constexpr uint64_t kOnes = 0x0101010101010101;
   constexpr uint64_t kHighs = 0x8080808080808080;

@@ -112,11 +112,13 @@ void Connection::AnswerRequest() {
     loop_.handler.Handle(exchange);
   } catch (const std::exception&) {
     // The loop serves others too: one request's failure, of memory for instance, must not end them.
-    if (phase_ == Phase::kServing) WriteProblem(*response_, 500, "The server failed to answer this request.");
+    if (phase_ == Phase::kServing)
+      WriteProblem(*response_, 500, "The server failed to answer this request.");
   }
 }
 
-// For what never reached the handler, or will not: the framing is lost, so the connection ends with it.
+// For what never reached the handler, or will not: the framing is lost, so the connection ends with
+// it.
 void Connection::AnswerFailure(int status, std::string_view detail) {
   if (!is_refused) loop_.counts.requests_refused.Add();
   response_.emplace(out_);
@@ -125,9 +127,11 @@ void Connection::AnswerFailure(int status, std::string_view detail) {
   FinishAnswer();
 }
 
-// Puts the lines that are known last before the answer, and moves what is still unsent of earlier answers up to them.
+// Puts the lines that are known last before the answer, and moves what is still unsent of earlier
+// answers up to them.
 void Connection::FinishAnswer() {
-  if (!response_->has_begun()) WriteProblem(*response_, 500, "The server gave no answer to this request.");
+  if (!response_->has_begun())
+    WriteProblem(*response_, 500, "The server gave no answer to this request.");
   response_->body();
   const int status = response_->status();
   const bool has_no_body = status == 204 || status == 304;
@@ -138,13 +142,14 @@ void Connection::FinishAnswer() {
   if (has_no_body || is_head) out_.resize(out_.size() - body_bytes);
 
   char* const begin = out_.data() + response_->begin_;
-  char* const head = WriteLateHead(begin + kLateHeadBytesMax,
-                                   {.status = status,
-                                    .content_length = body_bytes,
-                                    .has_content_length = !has_no_body,
-                                    .keep_alive = !closes_after_,
-                                    .minor_version = parser_.is_done() ? parser_.request().minor_version : 1},
-                                   loop_.date_line.At(loop_.unix_s));
+  char* const head =
+      WriteLateHead(begin + kLateHeadBytesMax,
+                    {.status = status,
+                     .content_length = body_bytes,
+                     .has_content_length = !has_no_body,
+                     .keep_alive = !closes_after_,
+                     .minor_version = parser_.is_done() ? parser_.request().minor_version : 1},
+                    loop_.date_line.At(loop_.unix_s));
   const auto gap = static_cast<size_t>(head - begin);
   std::memmove(out_.data() + sent_ + gap, out_.data() + sent_, response_->begin_ - sent_);
   sent_ += gap;
@@ -160,7 +165,8 @@ void Connection::AfterAnswer() {
   since_ms_ = loop_.now_ms;
 }
 
-// Sends what is unsent. False when the socket takes no more now (EPOLLOUT will come) or the connection has ended.
+// Sends what is unsent. False when the socket takes no more now (EPOLLOUT will come) or the
+// connection has ended.
 bool Connection::Flush() {
   while (unsent() > 0) {
     const ssize_t sent = ::send(fd(), out_.data() + sent_, unsent(), MSG_NOSIGNAL);
@@ -205,19 +211,23 @@ bool Connection::Receive() {
   return false;
 }
 
-// The client sends no more. In the middle of a request it is told so, since it may still be reading.
+// The client sends no more. In the middle of a request it is told so, since it may still be
+// reading.
 void Connection::OnEndOfStream() {
   is_readable_ = false;
   has_read_end_ = true;
   if (!parser_.has_begun()) return End();
-  AnswerFailure(400, parser_.has_head() ? fmt::format("The connection ended within the body, after {} bytes of it.",
-                                                      parser_.body_bytes())
-                                        : "The connection ended within the headers.");
+  AnswerFailure(400,
+                parser_.has_head()
+                    ? fmt::format("The connection ended within the body, after {} bytes of it.",
+                                  parser_.body_bytes())
+                    : "The connection ended within the headers.");
   if (Flush()) End();
 }
 
-// Closing while the client still sends would reset the connection, and the client might lose the answer: so only the
-// sending side is closed, and what comes is dropped for a while (RFC 9112, section 9.6).
+// Closing while the client still sends would reset the connection, and the client might lose the
+// answer: so only the sending side is closed, and what comes is dropped for a while (RFC 9112,
+// section 9.6).
 void Connection::Linger() {
   if (has_read_end_) return End();
   ::shutdown(fd(), SHUT_WR);
@@ -256,7 +266,8 @@ void Connection::TickServing() {
     return End();
   }
   if (!parser_.has_begun()) return TickIdle();
-  const int64_t earned_ms = static_cast<int64_t>(parser_.body_bytes()) * 1000 / limits.body_bytes_per_s_min;
+  const int64_t earned_ms =
+      static_cast<int64_t>(parser_.body_bytes()) * 1000 / limits.body_bytes_per_s_min;
   if (!IsOver(since_ms_, limits.receive_ms_max + earned_ms)) return;
   loop_.counts.timeouts_receive.Add();
   AnswerFailure(408, fmt::format("The {} did not arrive within receive_ms_max = {} ms.",
@@ -265,7 +276,8 @@ void Connection::TickServing() {
 }
 
 void Connection::TickIdle() {
-  const bool is_drained = loop_.is_draining && IsOver(std::max(since_ms_, loop_.drain_begin_ms), loop_.idle_linger_ms);
+  const bool is_drained =
+      loop_.is_draining && IsOver(std::max(since_ms_, loop_.drain_begin_ms), loop_.idle_linger_ms);
   if (is_drained || IsOver(since_ms_, loop_.limits.idle_ms_max)) {
     loop_.counts.timeouts_idle.Add();
     return Linger();
@@ -277,8 +289,10 @@ void Connection::TickIdle() {
 
 void Connection::Refuse() {
   is_refused = true;
-  AnswerFailure(503, fmt::format("The server's connections_max = {} connections are all open; try again later.",
-                                 loop_.limits.connections_max));
+  AnswerFailure(
+      503,
+      fmt::format("The server's connections_max = {} connections are all open; try again later.",
+                  loop_.limits.connections_max));
   Proceed();
 }
 

@@ -17,9 +17,10 @@
 
 namespace penstock::http {
 
-// One accepted socket: receives, parses, has requests answered in order, sends. Belongs to one loop and is used only on
-// its thread; while an exchange is deferred, the request and the response belong to the token's holder instead. The
-// socket is registered edge-triggered, once, for everything: an ordinary request costs one recv and one send.
+// One accepted socket: receives, parses, has requests answered in order, sends. Belongs to one loop
+// and is used only on its thread; while an exchange is deferred, the request and the response
+// belong to the token's holder instead. The socket is registered edge-triggered, once, for
+// everything: an ordinary request costs one recv and one send.
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
   Connection(FileDescriptor socket, LoopState& loop);
@@ -86,14 +87,16 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Parser parser_;
   std::optional<Response> response_;
 
-  bool is_readable_ = false;      // recv may give something
-  bool has_hung_up_ = false;      // epoll reported the client's end: recv will say so after the last byte
-  bool has_read_end_ = false;     // recv has said so
-  bool closes_after_ = false;     // once out_ is sent
-  bool needs_more_ = false;       // in_ holds no complete request
-  bool has_head_ = false;         // since_ms_ counts from the end of the headers
+  bool is_readable_ = false;  // recv may give something
+  bool has_hung_up_ =
+      false;  // epoll reported the client's end: recv will say so after the last byte
+  bool has_read_end_ = false;  // recv has said so
+  bool closes_after_ = false;  // once out_ is sent
+  bool needs_more_ = false;    // in_ holds no complete request
+  bool has_head_ = false;      // since_ms_ counts from the end of the headers
   std::atomic<bool> is_peer_gone_ = false;
-  int64_t since_ms_ = 0;         // when the present wait began: for a request, its bytes, or progress in sending
+  int64_t since_ms_ =
+      0;  // when the present wait began: for a request, its bytes, or progress in sending
   int64_t linger_begin_ms_ = 0;
 };
 

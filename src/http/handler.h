@@ -11,9 +11,10 @@ namespace penstock::http {
 class Connection;
 class Mailbox;
 
-// One request taken off its loop, to be answered from any thread. Until Complete the connection reads no further
-// request, and request() with its body stays valid. Movable; for one thread at a time (cancelled() from any). May
-// outlive the server: completing is then without effect. One that is destroyed without Complete answers 500.
+// One request taken off its loop, to be answered from any thread. Until Complete the connection
+// reads no further request, and request() with its body stays valid. Movable; for one thread at a
+// time (cancelled() from any). May outlive the server: completing is then without effect. One that
+// is destroyed without Complete answers 500.
 class Deferred {
  public:
   Deferred(std::shared_ptr<Connection> connection, std::shared_ptr<Mailbox> mailbox);
@@ -24,11 +25,12 @@ class Deferred {
   const Request& request() const;
   Response& response();
 
-  // Sends what was written to response() (500 when nothing was), or drops it when the connection is gone. Call it
-  // once; afterwards neither request() nor response() may be used.
+  // Sends what was written to response() (500 when nothing was), or drops it when the connection is
+  // gone. Call it once; afterwards neither request() nor response() may be used.
   void Complete();
 
-  // True once the client has closed its side or the connection is gone: nobody is likely to read the answer.
+  // True once the client has closed its side or the connection is gone: nobody is likely to read
+  // the answer.
   bool cancelled() const;
 
  private:
@@ -46,22 +48,23 @@ class Exchange {
   const Request& request() const;
   Response& response();
 
-  // Takes the exchange away: the answer is what the token completes. Call it at most once; afterwards only the token
-  // may be used. Costs one shared_ptr; Complete costs a mutex and a wake-up of the loop.
+  // Takes the exchange away: the answer is what the token completes. Call it at most once;
+  // afterwards only the token may be used. Costs one shared_ptr; Complete costs a mutex and a
+  // wake-up of the loop.
   Deferred Defer();
 
  private:
   Connection& connection_;
 };
 
-// Answers requests. A server makes one per loop and calls it only on that loop's thread, one request at a time, so it
-// may keep engines and buffers without locks.
+// Answers requests. A server makes one per loop and calls it only on that loop's thread, one
+// request at a time, so it may keep engines and buffers without locks.
 class Handler {
  public:
   virtual ~Handler() = default;
-  // What has been written to response() when Handle returns is sent; 500 when nothing was and the exchange was not
-  // deferred, or when Handle throws. It holds up every connection of the loop while it runs: defer what takes longer
-  // than about 100 us.
+  // What has been written to response() when Handle returns is sent; 500 when nothing was and the
+  // exchange was not deferred, or when Handle throws. It holds up every connection of the loop
+  // while it runs: defer what takes longer than about 100 us.
   virtual void Handle(Exchange& exchange) = 0;
 };
 

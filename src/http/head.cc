@@ -35,7 +35,9 @@ std::string_view DateLine::At(int64_t unix_s) {
     const std::string_view day = kDays[static_cast<size_t>(parts.tm_wday)];
     const std::string_view month = kMonths[static_cast<size_t>(parts.tm_mon)];
     char* out = text_.data();
-    const auto append = [&out](std::string_view text) { out = std::copy(text.begin(), text.end(), out); };
+    const auto append = [&out](std::string_view text) {
+      out = std::copy(text.begin(), text.end(), out);
+    };
     const auto append_two = [&out](int number) {
       *out++ = static_cast<char>('0' + number / 10 % 10);
       *out++ = static_cast<char>('0' + number % 10);

@@ -8,7 +8,8 @@
 
 namespace penstock::http {
 
-// Room for the lines of an answer that are known only when its body is: status line, Date, Content-Length, Connection.
+// Room for the lines of an answer that are known only when its body is: status line, Date,
+// Content-Length, Connection.
 inline constexpr size_t kLateHeadBytesMax = 192;
 
 // The Date line of the current second, formatted once a second. Not for two threads at once.
@@ -28,10 +29,12 @@ struct LateHead {
   size_t content_length = 0;
   bool has_content_length = true;  // false for 204 and 304, which have no body by definition
   bool keep_alive = true;
-  int minor_version = 1;  // of the request: an HTTP/1.0 client must be told that the connection stays
+  int minor_version =
+      1;  // of the request: an HTTP/1.0 client must be told that the connection stays
 };
 
-// Writes those lines so that they end at end; returns their first byte, at most kLateHeadBytesMax before end.
+// Writes those lines so that they end at end; returns their first byte, at most kLateHeadBytesMax
+// before end.
 char* WriteLateHead(char* end, const LateHead& head, std::string_view date_line);
 
 }  // namespace penstock::http

@@ -23,11 +23,13 @@ Result<AddressList> Resolve(const ListenAddress& address) {
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
   addrinfo* found = nullptr;
-  const int error = ::getaddrinfo(address.host.c_str(), std::to_string(address.port).c_str(), &hints, &found);
+  const int error =
+      ::getaddrinfo(address.host.c_str(), std::to_string(address.port).c_str(), &hints, &found);
   if (error != 0) {
-    return InvalidArgument(fmt::format("the host '{}' to listen on cannot be resolved ({}): give an address of this "
-                                       "machine, such as 127.0.0.1 or 0.0.0.0",
-                                       address.host, ::gai_strerror(error)));
+    return InvalidArgument(
+        fmt::format("the host '{}' to listen on cannot be resolved ({}): give an address of this "
+                    "machine, such as 127.0.0.1 or 0.0.0.0",
+                    address.host, ::gai_strerror(error)));
   }
   return AddressList(found, &::freeaddrinfo);
 }
@@ -36,16 +38,21 @@ Status ListenError(int error, const ListenAddress& address) {
   switch (error) {
     case EADDRINUSE:
       return AlreadyExists(
-          fmt::format("port {} on {} is in use: choose another with --port, or stop the program that listens there "
+          fmt::format("port {} on {} is in use: choose another with --port, or stop the program "
+                      "that listens there "
                       "(ss -ltnp)",
                       address.port, address.host));
     case EACCES:
-      return PermissionDenied(fmt::format("this user may not listen on port {} on {}: choose a port of 1024 or above",
-                                          address.port, address.host));
+      return PermissionDenied(
+          fmt::format("this user may not listen on port {} on {}: choose a port of 1024 or above",
+                      address.port, address.host));
     case EADDRNOTAVAIL:
       return InvalidArgument(
-          fmt::format("{} is not an address of this machine: listen on one that `ip address` shows", address.host));
-    default: return FromErrno(error, fmt::format("cannot listen on port {} on {}", address.port, address.host));
+          fmt::format("{} is not an address of this machine: listen on one that `ip address` shows",
+                      address.host));
+    default:
+      return FromErrno(error,
+                       fmt::format("cannot listen on port {} on {}", address.port, address.host));
   }
 }
 
@@ -86,7 +93,8 @@ Result<Listener> Listener::Open(const ListenAddress& address) {
 }
 
 void Listener::StopNewConnections() {
-  // The filter sees a segment from its TCP header on: byte 13 holds the flags, SYN is 2. 0 drops, else keep it whole.
+  // The filter sees a segment from its TCP header on: byte 13 holds the flags, SYN is 2. 0 drops,
+  // else keep it whole.
   std::array<sock_filter, 4> program = {{{BPF_LD | BPF_B | BPF_ABS, 0, 0, 13},
                                          {BPF_JMP | BPF_JSET | BPF_K, 0, 1, TH_SYN},
                                          {BPF_RET | BPF_K, 0, 0, 0},

@@ -23,9 +23,10 @@ class Listener {
   int port() const { return port_; }
   bool is_open() const { return socket_.is_open(); }
 
-  // From now on the kernel drops every new connection attempt without an answer (the client tries again by itself)
-  // while those that are under way complete: after a moment and a last Accept, Close resets nobody. Best effort: where
-  // the kernel offers no filter, a client that connects at the very moment of Close is reset.
+  // From now on the kernel drops every new connection attempt without an answer (the client tries
+  // again by itself) while those that are under way complete: after a moment and a last Accept,
+  // Close resets nobody. Best effort: where the kernel offers no filter, a client that connects at
+  // the very moment of Close is reset.
   void StopNewConnections();
   void Close() { socket_.Close(); }
 

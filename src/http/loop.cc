@@ -18,7 +18,8 @@ namespace {
 
 constexpr int kEventsMax = 256;
 constexpr int kAcceptsPerTurnMax = 64;
-// Connections beyond connections_max that are open only to be told so; one more is closed without a word.
+// Connections beyond connections_max that are open only to be told so; one more is closed without a
+// word.
 constexpr int kRefusedOpenMax = 256;
 constexpr int64_t kTickMsMin = 10;
 constexpr int64_t kTickMsMax = 1000;
@@ -37,8 +38,8 @@ int64_t ReadMs(clockid_t clock) {
 
 // Deadlines are met to a quarter of the shortest.
 int64_t TickMs(const Limits& limits) {
-  const int64_t shortest =
-      std::min({limits.idle_ms_max, limits.receive_ms_max, limits.send_ms_max, limits.linger_ms_max});
+  const int64_t shortest = std::min(
+      {limits.idle_ms_max, limits.receive_ms_max, limits.send_ms_max, limits.linger_ms_max});
   return std::clamp(shortest / 4, kTickMsMin, kTickMsMax);
 }
 
@@ -80,9 +81,11 @@ void Loop::AcceptFrom(Listener& listener, std::span<const std::unique_ptr<Loop>>
 void Loop::Run(const std::function<void()>& on_change) {
   std::array<epoll_event, kEventsMax> events;
   while (!is_stopping_) {
-    const int count = ::epoll_wait(epoll_.get(), events.data(), kEventsMax, state_.again.empty() ? -1 : 0);
+    const int count =
+        ::epoll_wait(epoll_.get(), events.data(), kEventsMax, state_.again.empty() ? -1 : 0);
     PENSTOCK_CHECK(count >= 0 || errno == EINTR);
-    for (int i = 0; i < count; ++i) Dispatch(events[static_cast<size_t>(i)].data.ptr, events[static_cast<size_t>(i)].events);
+    for (int i = 0; i < count; ++i)
+      Dispatch(events[static_cast<size_t>(i)].data.ptr, events[static_cast<size_t>(i)].events);
     if (!state_.again.empty()) ProceedAgain();
     if (!state_.ended.empty()) Reap();
     if (has_changed_) {
@@ -148,14 +151,17 @@ void Loop::BeginDrain(int64_t idle_linger_ms) {
 
 void Loop::Accept() {
   for (int i = 0; i < kAcceptsPerTurnMax; ++i) {
-    FileDescriptor socket(::accept4(listener_->fd(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    FileDescriptor socket(
+        ::accept4(listener_->fd(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (socket.is_open()) {
       TakeIn(std::move(socket));
       continue;
     }
     if (errno == EAGAIN) return;
-    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) return PauseAccepting();
-    // Anything else concerns the one connection that could not be accepted: accept(2), "Error handling".
+    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+      return PauseAccepting();
+    // Anything else concerns the one connection that could not be accepted: accept(2), "Error
+    // handling".
   }
 }
 
@@ -166,8 +172,8 @@ void Loop::AcceptAll() {
   }
 }
 
-// With no descriptor left the listener would stay readable and the loop would spin: clients wait in the kernel's queue
-// until the next tick instead.
+// With no descriptor left the listener would stay readable and the loop would spin: clients wait in
+// the kernel's queue until the next tick instead.
 void Loop::PauseAccepting() {
   if (!is_accepting_) return;
   is_accepting_ = false;
@@ -219,7 +225,8 @@ void Loop::ProceedAgain() {
   turn_.clear();
 }
 
-// Frees connections only here, after a round of events: an event of the round may still point to one that ended in it.
+// Frees connections only here, after a round of events: an event of the round may still point to
+// one that ended in it.
 void Loop::Reap() {
   for (const Connection* ended : state_.ended) {
     if (ended->is_refused) {
@@ -240,7 +247,8 @@ void Loop::EndAll() {
   const Mailbox::Letters letters = state_.mailbox->Close();
   for (const std::function<void()>& task : letters.tasks) task();
   for (const std::shared_ptr<Connection>& connection : connections_) connection->End();
-  state_.counts.connections_open.fetch_sub(static_cast<int64_t>(letters.sockets.size()), std::memory_order_relaxed);
+  state_.counts.connections_open.fetch_sub(static_cast<int64_t>(letters.sockets.size()),
+                                           std::memory_order_relaxed);
   state_.again.clear();
   Reap();
 }

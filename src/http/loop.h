@@ -12,7 +12,8 @@
 
 namespace penstock::http {
 
-// One epoll loop and its connections. Run on one thread; everything else goes through the mailbox, counts apart.
+// One epoll loop and its connections. Run on one thread; everything else goes through the mailbox,
+// counts apart.
 class Loop {
  public:
   Loop(const Limits& limits, std::unique_ptr<Handler> handler);
@@ -20,11 +21,12 @@ class Loop {
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
 
-  // Makes this the loop that accepts, and gives each socket to the loop of `loops` with the fewest connections. Both
-  // must outlive Run. Before Run.
+  // Makes this the loop that accepts, and gives each socket to the loop of `loops` with the fewest
+  // connections. Both must outlive Run. Before Run.
   void AcceptFrom(Listener& listener, std::span<const std::unique_ptr<Loop>> loops);
 
-  // Serves until Stop. on_change is called on this thread when a draining loop has lost connections or its listener.
+  // Serves until Stop. on_change is called on this thread when a draining loop has lost connections
+  // or its listener.
   void Run(const std::function<void()>& on_change);
 
   // From other threads, through the mailbox.

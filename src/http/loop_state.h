@@ -17,7 +17,9 @@ namespace penstock::http {
 // A count with one writer: adding costs no locked instruction. Readable from any thread.
 class Count {
  public:
-  void Add(int64_t n = 1) { value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed); }
+  void Add(int64_t n = 1) {
+    value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+  }
   int64_t value() const { return value_.load(std::memory_order_relaxed); }
 
  private:

@@ -25,7 +25,9 @@ void FileDescriptor::Close() {
   if (fd_ >= 0) ::close(Release());
 }
 
-Mailbox::Mailbox() : wake_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) { PENSTOCK_CHECK(wake_.is_open()); }
+Mailbox::Mailbox() : wake_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+  PENSTOCK_CHECK(wake_.is_open());
+}
 
 template <typename Put>
 bool Mailbox::Post(const Put& put) {

@@ -27,7 +27,8 @@ class FileDescriptor {
   int fd_;
 };
 
-// What other threads want of a loop. It outlives the loop, so that an answer may come at any time. Thread-safe.
+// What other threads want of a loop. It outlives the loop, so that an answer may come at any time.
+// Thread-safe.
 class Mailbox {
  public:
   struct Letters {

@@ -14,7 +14,8 @@ namespace {
 
 // A chunk-size line with its extensions (RFC 9112, section 7.1.1); beyond it 400.
 constexpr size_t kChunkLineBytesMax = 1024;
-// Framing in excess of what chunks of a sensible size need; beyond it 400, or one byte of body could cost a kilobyte.
+// Framing in excess of what chunks of a sensible size need; beyond it 400, or one byte of body
+// could cost a kilobyte.
 constexpr size_t kChunkExcessBytesMax = 16 * 1024;
 constexpr size_t kChunkExcessBytesFree = 16;
 constexpr size_t kChunkSizeDigitsMax = 15;
@@ -45,18 +46,27 @@ Parser::Outcome Parser::Parse(char* data, size_t& size) {
   return Outcome::kNeedMore;
 }
 
-// Each step returns whether another may follow: false when the request is complete, has failed, or needs more bytes.
+// Each step returns whether another may follow: false when the request is complete, has failed, or
+// needs more bytes.
 bool Parser::Step(char* data, size_t& size) {
   switch (stage_) {
-    case Stage::kRequestLine: return StepRequestLine(data, size);
-    case Stage::kHeaders: return StepHeaders(data, size);
-    case Stage::kSizedBody: return StepSizedBody(size);
-    case Stage::kChunkSize: return StepChunkSize(data, size);
-    case Stage::kChunkData: return StepChunkData(data, size);
-    case Stage::kChunkEnd: return StepChunkEnd(data, size);
-    case Stage::kTrailers: return StepTrailers(data, size);
+    case Stage::kRequestLine:
+      return StepRequestLine(data, size);
+    case Stage::kHeaders:
+      return StepHeaders(data, size);
+    case Stage::kSizedBody:
+      return StepSizedBody(size);
+    case Stage::kChunkSize:
+      return StepChunkSize(data, size);
+    case Stage::kChunkData:
+      return StepChunkData(data, size);
+    case Stage::kChunkEnd:
+      return StepChunkEnd(data, size);
+    case Stage::kTrailers:
+      return StepTrailers(data, size);
     case Stage::kDone:
-    case Stage::kFailed: return false;
+    case Stage::kFailed:
+      return false;
   }
   return false;
 }
@@ -68,8 +78,8 @@ bool Parser::Fail(int status, std::string detail) {
   return false;
 }
 
-// A line ends with CRLF. Whether it is too long is decided by where its LF is, so that the answer does not depend on
-// how the bytes arrive.
+// A line ends with CRLF. Whether it is too long is decided by where its LF is, so that the answer
+// does not depend on how the bytes arrive.
 Parser::Line Parser::TakeLine(const char* data, size_t size, size_t bytes_max) {
   const auto* lf = static_cast<const char*>(std::memchr(data + scanned_, '\n', size - scanned_));
   const size_t end = lf == nullptr ? size : static_cast<size_t>(lf - data);
@@ -91,16 +101,21 @@ bool Parser::StepRequestLine(const char* data, size_t size) {
   if (!has_begun_ && line_begin_ < size && data[line_begin_] != '\r' && data[line_begin_] != '\n') {
     has_begun_ = true;
     if (!IsTokenCharacter(data[line_begin_])) {
-      return Fail(400, "The request does not begin with a method; is the client speaking TLS to a port without it?");
+      return Fail(400,
+                  "The request does not begin with a method; is the client speaking TLS to a port "
+                  "without it?");
     }
   }
   switch (TakeLine(data, size, limits_->request_line_bytes_max)) {
     case Line::kIncomplete:
-    case Line::kFailed: return false;
+    case Line::kFailed:
+      return false;
     case Line::kTooLong:
-      return Fail(414, fmt::format("The request line has more than request_line_bytes_max = {} bytes.",
-                                   limits_->request_line_bytes_max));
-    case Line::kComplete: break;
+      return Fail(414,
+                  fmt::format("The request line has more than request_line_bytes_max = {} bytes.",
+                              limits_->request_line_bytes_max));
+    case Line::kComplete:
+      break;
   }
   if (line_.empty()) {
     // RFC 9112, section 2.2: at least one empty line before a request is to be ignored.
@@ -121,17 +136,19 @@ bool Parser::ReadRequestLine(const char* data, std::string_view line) {
   }
   const std::string_view method = line.substr(0, method_end);
   const std::string_view target = line.substr(method_end + 1, target_end - method_end - 1);
-  if (!IsToken(method)) return Fail(400, "The method holds a character that a method may not have.");
+  if (!IsToken(method))
+    return Fail(400, "The method holds a character that a method may not have.");
   if (!ReadVersion(line.substr(target_end + 1))) return false;
   method_ = {static_cast<size_t>(method.data() - data), method.size()};
-  if (method == "CONNECT") return Fail(501, "The method CONNECT is not supported: this server is not a proxy.");
+  if (method == "CONNECT")
+    return Fail(501, "The method CONNECT is not supported: this server is not a proxy.");
   return ReadTarget(data, target);
 }
 
 bool Parser::ReadVersion(std::string_view version) {
   const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
-  if (version.size() != 8 || !version.starts_with("HTTP/") || !is_digit(version[5]) || version[6] != '.' ||
-      !is_digit(version[7])) {
+  if (version.size() != 8 || !version.starts_with("HTTP/") || !is_digit(version[5]) ||
+      version[6] != '.' || !is_digit(version[7])) {
     return Fail(400, "The request line does not end with an HTTP version such as HTTP/1.1.");
   }
   if (version[5] != '1' || version[7] > '1') {
@@ -159,8 +176,8 @@ bool Parser::ReadTarget(const char* data, std::string_view target) {
 
 bool Parser::ReadAbsoluteTarget(const char* data, std::string_view target) {
   const size_t colon = target.find("://");
-  if (colon == std::string_view::npos ||
-      !(EqualsLower(target.substr(0, colon), "http") || EqualsLower(target.substr(0, colon), "https"))) {
+  if (colon == std::string_view::npos || !(EqualsLower(target.substr(0, colon), "http") ||
+                                           EqualsLower(target.substr(0, colon), "https"))) {
     return Fail(400, "The request target begins neither with '/' nor with http:// or https://.");
   }
   const std::string_view rest = target.substr(colon + 3);
@@ -177,15 +194,19 @@ void Parser::SetPath(const char* data, std::string_view target) {
   const std::string_view path = target.substr(0, question);
   path_ = {static_cast<size_t>(path.data() - data), path.size()};
   query_ = {path_.begin + path.size(), 0};
-  if (question != std::string_view::npos) query_ = {path_.begin + question + 1, target.size() - question - 1};
+  if (question != std::string_view::npos)
+    query_ = {path_.begin + question + 1, target.size() - question - 1};
 }
 
 bool Parser::StepHeaders(const char* data, size_t size) {
   switch (TakeLine(data, size, HeaderBytesLeft())) {
     case Line::kIncomplete:
-    case Line::kFailed: return false;
-    case Line::kTooLong: return FailHeaderBytes();
-    case Line::kComplete: break;
+    case Line::kFailed:
+      return false;
+    case Line::kTooLong:
+      return FailHeaderBytes();
+    case Line::kComplete:
+      break;
   }
   if (line_.empty()) return EndHeaders();
   return ReadHeaderLine(data, line_);
@@ -198,15 +219,18 @@ size_t Parser::HeaderBytesLeft() const {
 }
 
 bool Parser::FailHeaderBytes() {
-  return Fail(431, fmt::format("The headers have more than header_bytes_max = {} bytes.", limits_->header_bytes_max));
+  return Fail(431, fmt::format("The headers have more than header_bytes_max = {} bytes.",
+                               limits_->header_bytes_max));
 }
 
 bool Parser::ReadHeaderLine(const char* data, std::string_view line) {
   if (++header_lines_ > limits_->header_count_max) {
-    return Fail(431, fmt::format("There are more than header_count_max = {} headers.", limits_->header_count_max));
+    return Fail(431, fmt::format("There are more than header_count_max = {} headers.",
+                                 limits_->header_count_max));
   }
   if (line[0] == ' ' || line[0] == '\t') {
-    return Fail(400, "A header line begins with white space: line folding is obsolete and refused.");
+    return Fail(400,
+                "A header line begins with white space: line folding is obsolete and refused.");
   }
   size_t name_size = 0;
   while (name_size < line.size() && IsTokenCharacter(line[name_size])) ++name_size;
@@ -226,12 +250,18 @@ bool Parser::ReadHeaderLine(const char* data, std::string_view line) {
 
 bool Parser::ReadKnownHeader(std::string_view name, std::string_view value) {
   switch (name.size()) {
-    case 4: return !EqualsLower(name, "host") || ReadHost(value);
-    case 6: return !EqualsLower(name, "expect") || ReadExpect(value);
-    case 10: return !EqualsLower(name, "connection") || ReadConnection(value);
-    case 14: return !EqualsLower(name, "content-length") || ReadContentLength(value);
-    case 17: return !EqualsLower(name, "transfer-encoding") || ReadTransferEncoding(value);
-    default: return true;
+    case 4:
+      return !EqualsLower(name, "host") || ReadHost(value);
+    case 6:
+      return !EqualsLower(name, "expect") || ReadExpect(value);
+    case 10:
+      return !EqualsLower(name, "connection") || ReadConnection(value);
+    case 14:
+      return !EqualsLower(name, "content-length") || ReadContentLength(value);
+    case 17:
+      return !EqualsLower(name, "transfer-encoding") || ReadTransferEncoding(value);
+    default:
+      return true;
   }
 }
 
@@ -261,7 +291,8 @@ bool Parser::ReadConnection(std::string_view value) {
   return true;
 }
 
-// RFC 9112, section 6.3. A list of equal lengths could be accepted; nobody sends one who means well.
+// RFC 9112, section 6.3. A list of equal lengths could be accepted; nobody sends one who means
+// well.
 bool Parser::ReadContentLength(std::string_view value) {
   if (has_content_length_) return Fail(400, "There are two Content-Length headers.");
   has_content_length_ = true;
@@ -281,20 +312,25 @@ bool Parser::ReadTransferEncoding(std::string_view value) {
   if (is_chunked_) return Fail(400, "There are two Transfer-Encoding headers.");
   if (minor_version_ == 0) return Fail(400, "Transfer-Encoding is not defined for HTTP/1.0.");
   if (value.empty()) return Fail(400, "The Transfer-Encoding header is empty.");
-  if (EqualsLower(TrimWhiteSpace(value.substr(0, value.find(','))), "chunked") && value.size() > 7) {
+  if (EqualsLower(TrimWhiteSpace(value.substr(0, value.find(','))), "chunked") &&
+      value.size() > 7) {
     return Fail(400, "Chunked is not the last transfer coding.");
   }
   if (!EqualsLower(value, "chunked")) {
-    return Fail(501, "The transfer coding is not supported; send the body with Content-Length or chunked.");
+    return Fail(
+        501, "The transfer coding is not supported; send the body with Content-Length or chunked.");
   }
   is_chunked_ = true;
   return true;
 }
 
 bool Parser::EndHeaders() {
-  if (minor_version_ == 1 && !has_host_) return Fail(400, "The Host header is missing; HTTP/1.1 requires it.");
+  if (minor_version_ == 1 && !has_host_)
+    return Fail(400, "The Host header is missing; HTTP/1.1 requires it.");
   if (is_chunked_ && has_content_length_) {
-    return Fail(400, "Both Content-Length and Transfer-Encoding are given: where the body ends is ambiguous.");
+    return Fail(
+        400,
+        "Both Content-Length and Transfer-Encoding are given: where the body ends is ambiguous.");
   }
   if (content_length_ > limits_->body_bytes_max) return FailBodyBytes();
   has_head_ = true;
@@ -305,7 +341,8 @@ bool Parser::EndHeaders() {
 }
 
 bool Parser::FailBodyBytes() {
-  return Fail(413, fmt::format("The body has more than body_bytes_max = {} bytes.", limits_->body_bytes_max));
+  return Fail(413, fmt::format("The body has more than body_bytes_max = {} bytes.",
+                               limits_->body_bytes_max));
 }
 
 bool Parser::StepSizedBody(size_t size) {
@@ -321,10 +358,13 @@ bool Parser::StepSizedBody(size_t size) {
 bool Parser::StepChunkSize(char* data, size_t size) {
   switch (TakeLine(data, size, kChunkLineBytesMax)) {
     case Line::kIncomplete:
-    case Line::kFailed: return false;
+    case Line::kFailed:
+      return false;
     case Line::kTooLong:
-      return Fail(400, fmt::format("A chunk size line has more than {} bytes.", kChunkLineBytesMax));
-    case Line::kComplete: break;
+      return Fail(400,
+                  fmt::format("A chunk size line has more than {} bytes.", kChunkLineBytesMax));
+    case Line::kComplete:
+      break;
   }
   read_ = line_begin_;
   return ReadChunkSize(line_);
@@ -338,12 +378,14 @@ bool Parser::ReadChunkSize(std::string_view line) {
     bytes = bytes * 16 + static_cast<size_t>(HexDigit(line[digits++]));
   }
   const std::string_view extension = TrimWhiteSpace(line.substr(digits));
-  if (digits == 0 || (digits < line.size() && !extension.starts_with(';')) || !IsFieldValue(extension)) {
+  if (digits == 0 || (digits < line.size() && !extension.starts_with(';')) ||
+      !IsFieldValue(extension)) {
     return Fail(400, "A chunk does not begin with its size in hexadecimal digits.");
   }
   chunk_excess_ += line.size() + 2;
   chunk_excess_ -= std::min(chunk_excess_, kChunkExcessBytesFree + 2 * bytes);
-  if (chunk_excess_ > kChunkExcessBytesMax) return Fail(400, "The chunks have far more framing than data.");
+  if (chunk_excess_ > kChunkExcessBytesMax)
+    return Fail(400, "The chunks have far more framing than data.");
   if (bytes > limits_->body_bytes_max - body_size_) return FailBodyBytes();
   if (bytes == 0) headers_begin_ = line_begin_;
   chunk_left_ = bytes;
@@ -366,7 +408,8 @@ bool Parser::StepChunkData(char* data, size_t size) {
 bool Parser::StepChunkEnd(const char* data, size_t size) {
   constexpr std::string_view kEnd = "\r\n";
   const std::string_view end(data + read_, std::min(kEnd.size(), size - read_));
-  if (!kEnd.starts_with(end)) return Fail(400, "A chunk's data is not followed by CRLF: its size is wrong.");
+  if (!kEnd.starts_with(end))
+    return Fail(400, "A chunk's data is not followed by CRLF: its size is wrong.");
   if (end.size() < kEnd.size()) return false;
   read_ += kEnd.size();
   line_begin_ = scanned_ = read_;
@@ -378,9 +421,12 @@ bool Parser::StepChunkEnd(const char* data, size_t size) {
 bool Parser::StepTrailers(const char* data, size_t size) {
   switch (TakeLine(data, size, HeaderBytesLeft())) {
     case Line::kIncomplete:
-    case Line::kFailed: return false;
-    case Line::kTooLong: return FailHeaderBytes();
-    case Line::kComplete: break;
+    case Line::kFailed:
+      return false;
+    case Line::kTooLong:
+      return FailHeaderBytes();
+    case Line::kComplete:
+      break;
   }
   if (!line_.empty()) return ReadHeaderLine(data, line_);
   consumed_ = line_begin_;

@@ -18,9 +18,10 @@ struct ParseError {
   std::string detail;  // one sentence; holds no byte of the request
 };
 
-// Reads one HTTP/1.x request (RFC 9112) from a buffer that grows, strictly: what two implementations could read in two
-// ways is refused. However the bytes are cut into calls, the outcome is the same. Allocates only for an error, and once
-// for the list of headers. Not for two threads at once.
+// Reads one HTTP/1.x request (RFC 9112) from a buffer that grows, strictly: what two
+// implementations could read in two ways is refused. However the bytes are cut into calls, the
+// outcome is the same. Allocates only for an error, and once for the list of headers. Not for two
+// threads at once.
 class Parser {
  public:
   enum class Outcome {
@@ -34,9 +35,10 @@ class Parser {
   // Forgets the request. The next Parse begins with another.
   void Reset();
 
-  // data[0, size) begins with the request's first byte and holds what was passed before, unchanged since, and new
-  // bytes behind it; it may have moved. Chunked bodies are undone in place: what follows the framing moves down, and
-  // size shrinks. After kDone, kBodyPaddingBytes behind size must be readable.
+  // data[0, size) begins with the request's first byte and holds what was passed before, unchanged
+  // since, and new bytes behind it; it may have moved. Chunked bodies are undone in place: what
+  // follows the framing moves down, and size shrinks. After kDone, kBodyPaddingBytes behind size
+  // must be readable.
   Outcome Parse(char* data, size_t& size);
 
   // After kDone; its views point into the data of the last call.
@@ -52,17 +54,30 @@ class Parser {
   bool has_head() const { return has_head_; }
   // True after kDone, until Reset.
   bool is_done() const { return stage_ == Stage::kDone; }
-  // After the headers are complete: whether the client waits for 100 Continue before it sends the body.
+  // After the headers are complete: whether the client waits for 100 Continue before it sends the
+  // body.
   bool expects_continue() const { return expects_continue_; }
-  // Whether the connection may serve another request after this one. Known once the headers are complete; false before.
+  // Whether the connection may serve another request after this one. Known once the headers are
+  // complete; false before.
   bool keep_alive() const { return keep_alive_; }
   // Body bytes received so far.
   size_t body_bytes() const { return body_size_; }
-  // How many more bytes the body certainly needs: a hint for the size of the buffer; 0 when not known.
+  // How many more bytes the body certainly needs: a hint for the size of the buffer; 0 when not
+  // known.
   size_t bytes_missing() const { return bytes_missing_; }
 
  private:
-  enum class Stage { kRequestLine, kHeaders, kSizedBody, kChunkSize, kChunkData, kChunkEnd, kTrailers, kDone, kFailed };
+  enum class Stage {
+    kRequestLine,
+    kHeaders,
+    kSizedBody,
+    kChunkSize,
+    kChunkData,
+    kChunkEnd,
+    kTrailers,
+    kDone,
+    kFailed
+  };
   enum class Line { kComplete, kIncomplete, kTooLong, kFailed };
 
   // Sets error(); returns false, so that a step can end with it.
@@ -106,9 +121,9 @@ class Parser {
   std::string_view line_;     // set by TakeLine, without CRLF
   size_t headers_begin_ = 0;  // of the headers, then of the trailers
   size_t body_begin_ = 0;
-  size_t body_size_ = 0;      // bytes of body received and, if chunked, moved to their place
+  size_t body_size_ = 0;  // bytes of body received and, if chunked, moved to their place
   size_t bytes_missing_ = 0;
-  size_t read_ = 0;           // chunked: the next framing byte to read
+  size_t read_ = 0;  // chunked: the next framing byte to read
   size_t chunk_left_ = 0;
   size_t chunk_excess_ = 0;
   size_t header_lines_ = 0;

@@ -12,8 +12,10 @@ namespace penstock::http {
 namespace {
 
 // Small, so that a fuzzer reaches them.
-constexpr Limits kLimits = {
-    .request_line_bytes_max = 128, .header_bytes_max = 512, .header_count_max = 8, .body_bytes_max = 256};
+constexpr Limits kLimits = {.request_line_bytes_max = 128,
+                            .header_bytes_max = 512,
+                            .header_count_max = 8,
+                            .body_bytes_max = 256};
 constexpr int kRequestsMax = 16;
 
 // What a stream of requests comes to, as text.
@@ -26,15 +28,23 @@ std::string Read(std::string_view input, std::string_view cuts) {
   size_t cut = 0;
   for (int requests = 0; requests < kRequestsMax;) {
     size_t size = buffer.size();
-    const Parser::Outcome outcome = size == 0 ? Parser::Outcome::kNeedMore : parser.Parse(buffer.data(), size);
+    const Parser::Outcome outcome =
+        size == 0 ? Parser::Outcome::kNeedMore : parser.Parse(buffer.data(), size);
     buffer.resize(size);
     if (outcome == Parser::Outcome::kFailed) {
       return said + "failed " + std::to_string(parser.error().status) + " " + parser.error().detail;
     }
     if (outcome == Parser::Outcome::kDone) {
       const Request& r = parser.request();
-      said.append(r.method).append(" ").append(r.path).append("?").append(r.query).append(" ").append(r.body);
-      said.append(r.Header("host").value_or("none")).append(parser.keep_alive() ? " stays\n" : " closes\n");
+      said.append(r.method)
+          .append(" ")
+          .append(r.path)
+          .append("?")
+          .append(r.query)
+          .append(" ")
+          .append(r.body);
+      said.append(r.Header("host").value_or("none"))
+          .append(parser.keep_alive() ? " stays\n" : " closes\n");
       PENSTOCK_CHECK(r.body.size() <= kLimits.body_bytes_max && parser.consumed() <= buffer.size());
       buffer.erase(buffer.begin(), buffer.begin() + static_cast<ptrdiff_t>(parser.consumed()));
       parser.Reset();
@@ -42,7 +52,8 @@ std::string Read(std::string_view input, std::string_view cuts) {
       if (!buffer.empty()) continue;
     }
     if (fed == input.size()) return said + (parser.has_begun() ? "in the middle" : "at the end");
-    const size_t piece = cuts.empty() ? input.size() : 1 + static_cast<uint8_t>(cuts[cut++ % cuts.size()]) % 32;
+    const size_t piece =
+        cuts.empty() ? input.size() : 1 + static_cast<uint8_t>(cuts[cut++ % cuts.size()]) % 32;
     const std::string_view next = input.substr(fed, piece);
     fed += next.size();
     std::vector<char> grown;

@@ -14,8 +14,10 @@ namespace {
 using ::testing::HasSubstr;
 using namespace std::string_literals;
 
-constexpr Limits kSmall = {
-    .request_line_bytes_max = 64, .header_bytes_max = 256, .header_count_max = 8, .body_bytes_max = 64};
+constexpr Limits kSmall = {.request_line_bytes_max = 64,
+                           .header_bytes_max = 256,
+                           .header_count_max = 8,
+                           .body_bytes_max = 64};
 
 // What a parse says, in a form that can be compared and printed.
 struct Outcome {
@@ -28,8 +30,8 @@ struct Outcome {
 };
 
 std::ostream& operator<<(std::ostream& out, const Outcome& o) {
-  return out << o.status << " " << o.method << " " << o.path << "?" << o.query << " [" << o.body << "] rest "
-             << o.consumed << " keep_alive " << o.keep_alive << " " << o.detail;
+  return out << o.status << " " << o.method << " " << o.path << "?" << o.query << " [" << o.body
+             << "] rest " << o.consumed << " keep_alive " << o.keep_alive << " " << o.detail;
 }
 
 // Feeds text in pieces of `piece` bytes, through a buffer that moves with each piece.
@@ -77,7 +79,8 @@ const std::string kGet = "GET / HTTP/1.1\r\nHost: a\r\n";
 const std::string kPost = "POST /p HTTP/1.1\r\nHost: a\r\n";
 const std::string kChunked = kPost + "Transfer-Encoding: chunked\r\n\r\n";
 
-// Sources: RFC 9110, RFC 9112 by section, and the request smuggling set of PortSwigger ("HTTP desync attacks").
+// Sources: RFC 9110, RFC 9112 by section, and the request smuggling set of PortSwigger ("HTTP
+// desync attacks").
 const std::vector<Case>& Cases() {
   static const std::vector<Case> cases = {
       {"Get", kGet + "\r\n", 200, ""},
@@ -85,7 +88,8 @@ const std::vector<Case>& Cases() {
       {"EmptyLineBefore", "\r\n" + kGet + "\r\n", 200, ""},
       {"TwoEmptyLinesBefore", "\r\n\r\n" + kGet + "\r\n", 400, "empty line"},
       {"LowerCaseNames", "GET / HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\nhi", 200, "hi"},
-      {"WhiteSpaceAroundValues", "POST / HTTP/1.1\r\nHost:\t a \r\nContent-Length:  2 \t\r\n\r\nhi", 200, "hi"},
+      {"WhiteSpaceAroundValues", "POST / HTTP/1.1\r\nHost:\t a \r\nContent-Length:  2 \t\r\n\r\nhi",
+       200, "hi"},
       {"EmptyHeaderValue", kGet + "X:\r\n\r\n", 200, ""},
       {"ObsoleteText", kGet + "X: caf\xe9\r\n\r\n", 200, ""},
       {"OptionsStar", "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", 200, ""},
@@ -117,8 +121,10 @@ const std::vector<Case>& Cases() {
       {"TargetWithFragment", "GET /#a HTTP/1.1\r\nHost: a\r\n\r\n", 400, "target"},
       {"TargetWithoutSlash", "GET a HTTP/1.1\r\nHost: a\r\n\r\n", 400, "'/'"},
       {"StarForGet", "GET * HTTP/1.1\r\nHost: a\r\n\r\n", 400, "OPTIONS"},
-      {"AbsoluteWithUser", "GET http://u@a/ HTTP/1.1\r\nHost: a\r\n\r\n", 400, "host in the request target"},
-      {"AbsoluteWithoutHost", "GET http:///x HTTP/1.1\r\nHost: a\r\n\r\n", 400, "host in the request target"},
+      {"AbsoluteWithUser", "GET http://u@a/ HTTP/1.1\r\nHost: a\r\n\r\n", 400,
+       "host in the request target"},
+      {"AbsoluteWithoutHost", "GET http:///x HTTP/1.1\r\nHost: a\r\n\r\n", 400,
+       "host in the request target"},
       {"OtherScheme", "GET file:///etc/passwd HTTP/1.1\r\nHost: a\r\n\r\n", 400, "'/'"},
       {"Connect", "CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n", 501, "CONNECT"},
 
@@ -139,28 +145,41 @@ const std::vector<Case>& Cases() {
       {"OtherExpectation", kGet + "Expect: tea\r\n\r\n", 417, "100-continue"},
 
       // Framing (9112, section 6)
-      {"TwoLengths", kPost + "Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello!", 400, "two Content-Length"},
-      {"TwoEqualLengths", kPost + "Content-Length: 5\r\nContent-Length: 5\r\n\r\nhello", 400, "two Content-Length"},
+      {"TwoLengths", kPost + "Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello!", 400,
+       "two Content-Length"},
+      {"TwoEqualLengths", kPost + "Content-Length: 5\r\nContent-Length: 5\r\n\r\nhello", 400,
+       "two Content-Length"},
       {"LengthList", kPost + "Content-Length: 5, 5\r\n\r\nhello", 400, "decimal digits"},
       {"SignedLength", kPost + "Content-Length: +5\r\n\r\nhello", 400, "decimal digits"},
       {"NegativeLength", kPost + "Content-Length: -1\r\n\r\n", 400, "decimal digits"},
       {"HexLength", kPost + "Content-Length: 0x5\r\n\r\nhello", 400, "decimal digits"},
       {"FractionLength", kPost + "Content-Length: 5.0\r\n\r\nhello", 400, "decimal digits"},
       {"EmptyLength", kPost + "Content-Length:\r\n\r\n", 400, "decimal digits"},
-      {"LengthOverflow", kPost + "Content-Length: 18446744073709551617\r\n\r\n", 413, "body_bytes_max = 64"},
+      {"LengthOverflow", kPost + "Content-Length: 18446744073709551617\r\n\r\n", 413,
+       "body_bytes_max = 64"},
       {"LengthAboveLimit", kPost + "Content-Length: 65\r\n\r\n", 413, "body_bytes_max = 64"},
-      {"LengthAtLimit", kPost + "Content-Length: 64\r\n\r\n" + std::string(64, 'x'), 200, std::string(64, 'x')},
-      {"BothLengths", kPost + "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400, "ambiguous"},
-      {"BothLengthsTurned", kPost + "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n", 400, "ambiguous"},
-      {"ChunkedIn10", "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400, "HTTP/1.0"},
+      {"LengthAtLimit", kPost + "Content-Length: 64\r\n\r\n" + std::string(64, 'x'), 200,
+       std::string(64, 'x')},
+      {"BothLengths", kPost + "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+       400, "ambiguous"},
+      {"BothLengthsTurned",
+       kPost + "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n", 400,
+       "ambiguous"},
+      {"ChunkedIn10", "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400,
+       "HTTP/1.0"},
       {"Gzip", kPost + "Transfer-Encoding: gzip\r\n\r\n", 501, "transfer coding"},
       {"GzipChunked", kPost + "Transfer-Encoding: gzip, chunked\r\n\r\n", 501, "transfer coding"},
       {"Identity", kPost + "Transfer-Encoding: identity\r\n\r\n", 501, "transfer coding"},
       {"ChunkedNotLast", kPost + "Transfer-Encoding: chunked, gzip\r\n\r\n", 400, "not the last"},
       {"ChunkedTwice", kPost + "Transfer-Encoding: chunked, chunked\r\n\r\n", 400, "not the last"},
-      {"TwoTransferEncodings", kPost + "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n", 400, "two"},
-      {"TransferEncodingVerticalTab", kPost + "Transfer-Encoding: \x0b" "chunked\r\n\r\n", 400, "control character"},
-      {"TransferEncodingSpaceBeforeColon", kPost + "Transfer-Encoding : chunked\r\n\r\n", 400, "name: value"},
+      {"TwoTransferEncodings",
+       kPost + "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n", 400, "two"},
+      {"TransferEncodingVerticalTab",
+       kPost + "Transfer-Encoding: \x0b"
+               "chunked\r\n\r\n",
+       400, "control character"},
+      {"TransferEncodingSpaceBeforeColon", kPost + "Transfer-Encoding : chunked\r\n\r\n", 400,
+       "name: value"},
       {"ChunkedUpperCase", kPost + "Transfer-Encoding: Chunked\r\n\r\n0\r\n\r\n", 200, ""},
 
       // Chunks (9112, section 7.1)
@@ -169,7 +188,8 @@ const std::vector<Case>& Cases() {
       {"ChunkLeadingZeros", kChunked + "0005\r\nhello\r\n000\r\n\r\n", 200, "hello"},
       {"ChunkExtension", kChunked + "5;a=b;c=\"d;e\"\r\nhello\r\n0;x\r\n\r\n", 200, "hello"},
       {"ChunkSpaceExtension", kChunked + "5 ; a\r\nhello\r\n0\r\n\r\n", 200, "hello"},
-      {"ChunkTrailers", kChunked + "5\r\nhello\r\n0\r\nX-Sum: 1\r\nContent-Length: 9\r\n\r\n", 200, "hello"},
+      {"ChunkTrailers", kChunked + "5\r\nhello\r\n0\r\nX-Sum: 1\r\nContent-Length: 9\r\n\r\n", 200,
+       "hello"},
       {"ChunkedIncomplete", kChunked + "5\r\nhello\r\n0\r\n", 0, ""},
       {"ChunkNoSize", kChunked + "\r\nhello\r\n0\r\n\r\n", 400, "hexadecimal"},
       {"ChunkPrefixed", kChunked + "0x5\r\nhello\r\n0\r\n\r\n", 400, "hexadecimal"},
@@ -182,7 +202,8 @@ const std::vector<Case>& Cases() {
       {"ChunkBareLf", kChunked + "5\nhello\r\n0\r\n\r\n", 400, "LF alone"},
       {"ChunkDataBareLf", kChunked + "5\r\nhello\n0\r\n\r\n", 400, "not followed by CRLF"},
       {"ChunkExtensionControl", kChunked + "5;a\x01\r\nhello\r\n0\r\n\r\n", 400, "hexadecimal"},
-      {"ChunksAboveLimit", kChunked + "30\r\n" + std::string(0x30, 'x') + "\r\n11\r\n", 413, "body_bytes_max = 64"},
+      {"ChunksAboveLimit", kChunked + "30\r\n" + std::string(0x30, 'x') + "\r\n11\r\n", 413,
+       "body_bytes_max = 64"},
       {"ChunkHuge", kChunked + "FFFFFFFFFFFFFFF\r\n", 413, "body_bytes_max = 64"},
       {"TrailerFolded", kChunked + "0\r\n X: 1\r\n\r\n", 400, "folding"},
       {"TrailerBareLf", kChunked + "0\r\nX: 1\n\r\n", 400, "LF alone"},
@@ -194,14 +215,19 @@ const std::vector<Case>& Cases() {
       {"LineWithoutEnd", "GET /" + std::string(500, 'a'), 414, "request_line_bytes_max = 64"},
       // "Host: a\r\n" has 9 bytes, "X: \r\n" 5
       {"HeadersAtLimit", kGet + "X: " + std::string(242, 'a') + "\r\n\r\n", 200, ""},
-      {"HeadersAboveLimit", kGet + "X: " + std::string(243, 'a') + "\r\n\r\n", 431, "header_bytes_max = 256"},
+      {"HeadersAboveLimit", kGet + "X: " + std::string(243, 'a') + "\r\n\r\n", 431,
+       "header_bytes_max = 256"},
       {"HeaderWithoutEnd", kGet + "X: " + std::string(500, 'a'), 431, "header_bytes_max = 256"},
-      {"HeadersInManyLines", kGet + "X: " + std::string(120, 'a') + "\r\nY: " + std::string(120, 'a') + "\r\n\r\n", 431,
+      {"HeadersInManyLines",
+       kGet + "X: " + std::string(120, 'a') + "\r\nY: " + std::string(120, 'a') + "\r\n\r\n", 431,
        "header_bytes_max = 256"},
       {"CountAtLimit", kGet + "A:\r\nB:\r\nC:\r\nD:\r\nE:\r\nF:\r\nG:\r\n\r\n", 200, ""},
-      {"CountAboveLimit", kGet + "A:\r\nB:\r\nC:\r\nD:\r\nE:\r\nF:\r\nG:\r\nH:\r\n\r\n", 431, "header_count_max = 8"},
-      {"TrailersAboveLimit", kChunked + "0\r\nX: " + std::string(300, 'a') + "\r\n\r\n", 431, "header_bytes_max = 256"},
-      {"TrailerCount", kChunked + "0\r\nA:\r\nB:\r\nC:\r\nD:\r\nE:\r\nF:\r\nG:\r\n\r\n", 431, "header_count_max = 8"},
+      {"CountAboveLimit", kGet + "A:\r\nB:\r\nC:\r\nD:\r\nE:\r\nF:\r\nG:\r\nH:\r\n\r\n", 431,
+       "header_count_max = 8"},
+      {"TrailersAboveLimit", kChunked + "0\r\nX: " + std::string(300, 'a') + "\r\n\r\n", 431,
+       "header_bytes_max = 256"},
+      {"TrailerCount", kChunked + "0\r\nA:\r\nB:\r\nC:\r\nD:\r\nE:\r\nF:\r\nG:\r\n\r\n", 431,
+       "header_count_max = 8"},
   };
   return cases;
 }
@@ -219,9 +245,11 @@ TEST_P(ParserCase, HasTheExpectedOutcome) {
 }
 
 TEST_P(ParserCase, DoesNotDependOnHowTheBytesArrive) {
-  const std::string text = GetParam().text + (GetParam().status == 200 ? "GET /next HTTP/1.1\r\n" : "");
+  const std::string text =
+      GetParam().text + (GetParam().status == 200 ? "GET /next HTTP/1.1\r\n" : "");
   const Outcome whole = Feed(text);
-  for (const size_t piece : {1, 2, 3, 7, 31}) EXPECT_EQ(Feed(text, piece), whole) << "in pieces of " << piece;
+  for (const size_t piece : {1, 2, 3, 7, 31})
+    EXPECT_EQ(Feed(text, piece), whole) << "in pieces of " << piece;
 }
 
 INSTANTIATE_TEST_SUITE_P(Cases, ParserCase, ::testing::ValuesIn(Cases()),
@@ -308,7 +336,8 @@ TEST(PercentDecode, UndoesEscapesAndRefusesWhatIsNone) {
   std::string out;
   EXPECT_TRUE(PercentDecode("a%2Fb%c3%A4+c", out));
   EXPECT_EQ(out, "a/b\xc3\xa4+c");
-  for (const std::string_view bad : {"%", "%2", "%2g", "a%00b", "%%41"}) EXPECT_FALSE(PercentDecode(bad, out)) << bad;
+  for (const std::string_view bad : {"%", "%2", "%2g", "a%00b", "%%41"})
+    EXPECT_FALSE(PercentDecode(bad, out)) << bad;
 }
 
 }  // namespace

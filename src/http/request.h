@@ -12,7 +12,8 @@ namespace penstock::http {
 // What simdjson and other readers with wide loads may read beyond a body.
 inline constexpr size_t kBodyPaddingBytes = 64;
 
-// One header line as offsets from the request's first byte, so that it survives a move of the buffer.
+// One header line as offsets from the request's first byte, so that it survives a move of the
+// buffer.
 struct HeaderField {
   uint32_t name_begin = 0;
   uint32_t name_size = 0;
@@ -20,20 +21,22 @@ struct HeaderField {
   uint32_t value_size = 0;
 };
 
-// A complete request. Every view points into the connection's buffer and is valid until the answer is complete: until
-// Handle returns, or until Deferred::Complete. Immutable.
+// A complete request. Every view points into the connection's buffer and is valid until the answer
+// is complete: until Handle returns, or until Deferred::Complete. Immutable.
 class Request {
  public:
   std::string_view method;  // as sent: methods are case-sensitive
   std::string_view target;  // the request target as sent
-  std::string_view path;    // begins with '/' ("*" for OPTIONS *), not percent-decoded, without scheme and authority
+  std::string_view path;    // begins with '/' ("*" for OPTIONS *), not percent-decoded, without
+                            // scheme and authority
   std::string_view query;   // what follows the first '?', or ""
-  // Chunks are undone. kBodyPaddingBytes bytes after its end may be read (their values mean nothing).
+  // Chunks are undone. kBodyPaddingBytes bytes after its end may be read (their values mean
+  // nothing).
   std::string_view body;
   int minor_version = 1;  // of HTTP/1
 
-  // The value of the first header with this name (case-insensitive), without the white space around it; nothing when
-  // there is none.
+  // The value of the first header with this name (case-insensitive), without the white space around
+  // it; nothing when there is none.
   std::optional<std::string_view> Header(std::string_view name) const;
 
   // How many bytes may be read from body.data() on: the size plus kBodyPaddingBytes.
@@ -45,8 +48,9 @@ class Request {
   std::span<const HeaderField> fields_;
 };
 
-// Undoes percent-encoding of one path segment or query value ('+' stays '+') into out. False, with out unspecified,
-// when a '%' is not followed by two hexadecimal digits or the result would hold a NUL.
+// Undoes percent-encoding of one path segment or query value ('+' stays '+') into out. False, with
+// out unspecified, when a '%' is not followed by two hexadecimal digits or the result would hold a
+// NUL.
 bool PercentDecode(std::string_view encoded, std::string& out);
 
 }  // namespace penstock::http

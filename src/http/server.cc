@@ -21,17 +21,20 @@ namespace {
 
 Status CheckOptions(const ServerOptions& options) {
   if (options.port < 0 || options.port > 65535) {
-    return InvalidArgument(fmt::format("port {} is not a port: expected 0 (any free one) to 65535", options.port));
+    return InvalidArgument(
+        fmt::format("port {} is not a port: expected 0 (any free one) to 65535", options.port));
   }
   if (options.loops < 1 || options.loops > kLoopsMax) {
     return InvalidArgument(fmt::format("loops is {}: expected 1 to {}", options.loops, kLoopsMax));
   }
   const Limits& limits = options.limits;
   const bool is_positive = limits.request_line_bytes_max > 0 && limits.header_bytes_max > 0 &&
-                           limits.header_count_max > 0 && limits.connections_max > 0 && limits.idle_ms_max > 0 &&
-                           limits.receive_ms_max > 0 && limits.body_bytes_per_s_min > 0 && limits.send_ms_max > 0 &&
+                           limits.header_count_max > 0 && limits.connections_max > 0 &&
+                           limits.idle_ms_max > 0 && limits.receive_ms_max > 0 &&
+                           limits.body_bytes_per_s_min > 0 && limits.send_ms_max > 0 &&
                            limits.linger_ms_max > 0;
-  if (!is_positive) return InvalidArgument("a limit of the HTTP server is 0 or less: expected at least 1");
+  if (!is_positive)
+    return InvalidArgument("a limit of the HTTP server is 0 or less: expected at least 1");
   PENSTOCK_CHECK(options.make_handler != nullptr);
   return {};
 }
@@ -81,7 +84,8 @@ int64_t Server::Impl::connections_open() const {
 }
 
 bool Server::Impl::has_drained() const {
-  return !loops.front()->counts().is_listening.load(std::memory_order_relaxed) && connections_open() == 0;
+  return !loops.front()->counts().is_listening.load(std::memory_order_relaxed) &&
+         connections_open() == 0;
 }
 
 Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -91,13 +95,16 @@ Server::~Server() { Stop(); }
 Result<std::unique_ptr<Server>> Server::Create(ServerOptions options) {
   PENSTOCK_TRY(CheckOptions(options));
   auto impl = std::make_unique<Impl>(std::move(options));
-  impl->listener = PENSTOCK_TRY(Listener::Open({.host = impl->options.host, .port = impl->options.port}));
+  impl->listener =
+      PENSTOCK_TRY(Listener::Open({.host = impl->options.host, .port = impl->options.port}));
   impl->port = impl->listener.port();
   for (int i = 0; i < impl->options.loops; ++i) {
-    impl->loops.push_back(std::make_unique<Loop>(impl->options.limits, impl->options.make_handler(i)));
+    impl->loops.push_back(
+        std::make_unique<Loop>(impl->options.limits, impl->options.make_handler(i)));
   }
   impl->loops.front()->AcceptFrom(impl->listener, impl->loops);
-  return std::unique_ptr<Server>(new Server(std::move(impl)));  // NOLINT: the constructor is private
+  return std::unique_ptr<Server>(
+      new Server(std::move(impl)));  // NOLINT: the constructor is private
 }
 
 Status Server::Start() {
@@ -129,9 +136,11 @@ Status Server::Drain(std::chrono::milliseconds deadline, std::chrono::millisecon
   impl_->OnEveryLoop([idle_linger](Loop& loop) { loop.BeginDrain(idle_linger.count()); });
   std::unique_lock lock(impl_->mutex);
   if (impl_->changed.wait_until(lock, end, [this] { return impl_->has_drained(); })) return {};
-  return Status(Code::kDeadlineExceeded,
-                fmt::format("{} connections were still open {} ms after the server began to drain, and are cut off",
-                            impl_->connections_open(), deadline.count()));
+  return Status(
+      Code::kDeadlineExceeded,
+      fmt::format(
+          "{} connections were still open {} ms after the server began to drain, and are cut off",
+          impl_->connections_open(), deadline.count()));
 }
 
 void Server::Stop() {

@@ -79,7 +79,12 @@ class TestHandler : public Handler {
     if (request.path == "/large") {
       response.body().append(4'000'000, 'x');
     } else {
-      response.body().append(request.method).append(" ").append(request.path).append(" ").append(request.body);
+      response.body()
+          .append(request.method)
+          .append(" ")
+          .append(request.path)
+          .append(" ")
+          .append(request.body);
     }
   }
 
@@ -93,9 +98,10 @@ class TestHandler : public Handler {
 class ServerTest : public ::testing::Test {
  protected:
   Server& Serve(Limits limits = {}, int loops = 1) {
-    server_ = *Server::Create({.port = 0, .loops = loops, .limits = limits, .make_handler = [this](int loop) {
-                                 return std::make_unique<TestHandler>(loop, shelf_);
-                               }});
+    server_ = *Server::Create(
+        {.port = 0, .loops = loops, .limits = limits, .make_handler = [this](int loop) {
+           return std::make_unique<TestHandler>(loop, shelf_);
+         }});
     EXPECT_TRUE(server_->Start().ok());
     return *server_;
   }
@@ -113,7 +119,8 @@ TEST_F(ServerTest, AnswersOnOneConnectionAgainAndAgain) {
     EXPECT_EQ(response.status, 200);
     EXPECT_EQ(response.body, "POST /echo hello");
     EXPECT_FALSE(response.closes());
-    EXPECT_THAT(response.head, AllOf(StartsWith("HTTP/1.1 200 OK\r\nDate: "), HasSubstr(" GMT\r\nContent-Length: 16\r\n"),
+    EXPECT_THAT(response.head, AllOf(StartsWith("HTTP/1.1 200 OK\r\nDate: "),
+                                     HasSubstr(" GMT\r\nContent-Length: 16\r\n"),
                                      HasSubstr("\r\nContent-Type: text/plain\r\nX-Loop: 0\r\n")));
   }
   const ServerStats stats = server_->stats();
@@ -126,12 +133,14 @@ TEST_F(ServerTest, AnswersPipelinedRequestsInOrder) {
   Serve();
   TestClient client = Connect();
   std::string requests;
-  for (int i = 0; i < 500; ++i) requests += TestPost("/" + std::to_string(i), std::string(static_cast<size_t>(i), 'b'));
+  for (int i = 0; i < 500; ++i)
+    requests += TestPost("/" + std::to_string(i), std::string(static_cast<size_t>(i), 'b'));
   ASSERT_TRUE(client.Send(requests));
   for (int i = 0; i < 500; ++i) {
     const TestResponse response = client.Read();
     ASSERT_EQ(response.status, 200);
-    ASSERT_EQ(response.body, "POST /" + std::to_string(i) + " " + std::string(static_cast<size_t>(i), 'b'));
+    ASSERT_EQ(response.body,
+              "POST /" + std::to_string(i) + " " + std::string(static_cast<size_t>(i), 'b'));
   }
 }
 
@@ -152,20 +161,22 @@ TEST_F(ServerTest, AnswersChunkedRequests) {
   Serve();
   TestClient client = Connect();
   const std::string head = "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
-  EXPECT_EQ(client.Call(head + "3\r\nabc\r\n4;x=y\r\ndefg\r\n0\r\nX: y\r\n\r\n").body, "POST /echo abcdefg");
+  EXPECT_EQ(client.Call(head + "3\r\nabc\r\n4;x=y\r\ndefg\r\n0\r\nX: y\r\n\r\n").body,
+            "POST /echo abcdefg");
   EXPECT_EQ(client.Call(TestPost("/echo", "again")).body, "POST /echo again");
 }
 
 TEST_F(ServerTest, SaysContinueOnceTheHeadersAreGood) {
   Serve({.body_bytes_max = 1000});
   TestClient client = Connect();
-  const TestResponse go = client.Call("POST /echo HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n");
+  const TestResponse go = client.Call(
+      "POST /echo HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n");
   EXPECT_EQ(go.head, "HTTP/1.1 100 Continue\r\n\r\n");
   EXPECT_EQ(client.Call("body").body, "POST /echo body");
 
   TestClient refused = Connect();
-  const TestResponse no =
-      refused.Call("POST /echo HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 1001\r\n\r\n");
+  const TestResponse no = refused.Call(
+      "POST /echo HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 1001\r\n\r\n");
   EXPECT_EQ(no.status, 413);
 }
 
@@ -219,12 +230,14 @@ TEST_F(ServerTest, ClosesAsHttp10AndConnectionCloseAsk) {
 TEST_F(ServerTest, AnswersWhatIsNotHttpAndCloses) {
   Serve();
   TestClient client = Connect();
-  const TestResponse response = client.Call("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n");
+  const TestResponse response =
+      client.Call("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n");
   EXPECT_EQ(response.status, 400);
   EXPECT_TRUE(response.closes());
   EXPECT_THAT(response.head, HasSubstr("Content-Type: application/problem+json\r\n"));
-  EXPECT_EQ(response.body,
-            R"({"type":"about:blank","title":"Bad Request","status":400,"detail":"There are two Content-Length headers."})");
+  EXPECT_EQ(
+      response.body,
+      R"({"type":"about:blank","title":"Bad Request","status":400,"detail":"There are two Content-Length headers."})");
   EXPECT_TRUE(client.IsClosedByServer());
   EXPECT_EQ(server_->stats().requests, 0);
   EXPECT_EQ(server_->stats().requests_refused, 1);
@@ -233,7 +246,8 @@ TEST_F(ServerTest, AnswersWhatIsNotHttpAndCloses) {
 TEST_F(ServerTest, AnswersTheRequestsBeforeABrokenOne) {
   Serve();
   TestClient client = Connect();
-  ASSERT_TRUE(client.Send(TestPost("/echo", "good") + "BROKEN\r\n\r\n" + TestPost("/echo", "smuggled")));
+  ASSERT_TRUE(
+      client.Send(TestPost("/echo", "good") + "BROKEN\r\n\r\n" + TestPost("/echo", "smuggled")));
   EXPECT_EQ(client.Read().body, "POST /echo good");
   EXPECT_EQ(client.Read().status, 400);
   EXPECT_TRUE(client.IsClosedByServer());
@@ -249,7 +263,10 @@ struct LimitCase {
 class ServerLimit : public ServerTest, public ::testing::WithParamInterface<LimitCase> {};
 
 TEST_P(ServerLimit, IsAnsweredWithItsNameAndValue) {
-  Serve({.request_line_bytes_max = 100, .header_bytes_max = 300, .header_count_max = 5, .body_bytes_max = 1000});
+  Serve({.request_line_bytes_max = 100,
+         .header_bytes_max = 300,
+         .header_count_max = 5,
+         .body_bytes_max = 1000});
   TestClient client = Connect();
   const TestResponse response = client.Call(GetParam().request);
   EXPECT_EQ(response.status, GetParam().status);
@@ -261,10 +278,14 @@ TEST_P(ServerLimit, IsAnsweredWithItsNameAndValue) {
 INSTANTIATE_TEST_SUITE_P(
     Limits, ServerLimit,
     ::testing::Values(
-        LimitCase{"RequestLine", TestGet("/" + std::string(200, 'a')), 414, "request_line_bytes_max = 100 "},
-        LimitCase{"HeaderBytes", TestGet("/", "X: " + std::string(400, 'a') + "\r\n"), 431, "header_bytes_max = 300 "},
-        LimitCase{"HeaderCount", TestGet("/", "A: b\r\nA: b\r\nA: b\r\nA: b\r\nA: b\r\n"), 431, "header_count_max = 5 "},
-        LimitCase{"BodyBytes", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1001\r\n\r\n", 413, "body_bytes_max = 1000 "},
+        LimitCase{"RequestLine", TestGet("/" + std::string(200, 'a')), 414,
+                  "request_line_bytes_max = 100 "},
+        LimitCase{"HeaderBytes", TestGet("/", "X: " + std::string(400, 'a') + "\r\n"), 431,
+                  "header_bytes_max = 300 "},
+        LimitCase{"HeaderCount", TestGet("/", "A: b\r\nA: b\r\nA: b\r\nA: b\r\nA: b\r\n"), 431,
+                  "header_count_max = 5 "},
+        LimitCase{"BodyBytes", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1001\r\n\r\n", 413,
+                  "body_bytes_max = 1000 "},
         LimitCase{"TransferCoding", TestGet("/", "Transfer-Encoding: gzip\r\n"), 501, "chunked"},
         LimitCase{"Version", "GET / HTTP/3.0\r\nHost: a\r\n\r\n", 505, "HTTP/1.1"},
         LimitCase{"Expectation", TestGet("/", "Expect: more\r\n"), 417, "100-continue"}),
@@ -296,7 +317,8 @@ TEST_F(ServerTest, SaysSoWhenAClientStopsInTheMiddle) {
 TEST_F(ServerTest, AnswersAClientThatHasClosedItsSendingSide) {
   Serve();
   TestClient client = Connect();
-  ASSERT_TRUE(client.Send(TestPost("/echo", "one") + TestPost("/defer", "two") + TestPost("/echo", "three")));
+  ASSERT_TRUE(client.Send(TestPost("/echo", "one") + TestPost("/defer", "two") +
+                          TestPost("/echo", "three")));
   client.CloseSending();
   EXPECT_EQ(client.Read().body, "POST /echo one");
   Deferred deferred = shelf_.Take();
@@ -316,7 +338,8 @@ TEST_F(ServerTest, TimesOutSlowHeadersAndBodies) {
   ASSERT_TRUE(body.Send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nfour"));
   const TestResponse slow_headers = headers.Read();
   EXPECT_EQ(slow_headers.status, 408);
-  EXPECT_THAT(slow_headers.body, HasSubstr("The headers did not arrive within receive_ms_max = 60 ms"));
+  EXPECT_THAT(slow_headers.body,
+              HasSubstr("The headers did not arrive within receive_ms_max = 60 ms"));
   const TestResponse slow_body = body.Read();
   EXPECT_EQ(slow_body.status, 408);
   EXPECT_THAT(slow_body.body, HasSubstr("The body did not arrive within receive_ms_max = 60 ms"));
@@ -338,7 +361,8 @@ TEST_F(ServerTest, GivesALargeBodyTimeInProportion) {
   Serve({.receive_ms_max = 50, .body_bytes_per_s_min = 1000});
   TestClient client = Connect();
   // 500 bytes earn half a second beyond the 50 ms.
-  ASSERT_TRUE(client.Send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 501\r\n\r\n" + std::string(500, 'b')));
+  ASSERT_TRUE(client.Send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 501\r\n\r\n" +
+                          std::string(500, 'b')));
   const auto begin = std::chrono::steady_clock::now();
   EXPECT_EQ(client.Read().status, 408);
   EXPECT_GT(std::chrono::steady_clock::now() - begin, 400ms);
@@ -532,9 +556,10 @@ TEST_F(ServerTest, NamesThePortThatIsInUse) {
                                       }});
   ASSERT_FALSE(second.ok());
   EXPECT_EQ(second.status().code(), Code::kAlreadyExists);
-  EXPECT_EQ(second.status().message(), "port " + std::to_string(port) +
-                                           " on 127.0.0.1 is in use: choose another with --port, or stop the program "
-                                           "that listens there (ss -ltnp)");
+  EXPECT_EQ(second.status().message(),
+            "port " + std::to_string(port) +
+                " on 127.0.0.1 is in use: choose another with --port, or stop the program "
+                "that listens there (ss -ltnp)");
 }
 
 TEST_F(ServerTest, RefusesOptionsThatCannotBe) {
@@ -545,8 +570,10 @@ TEST_F(ServerTest, RefusesOptionsThatCannotBe) {
   };
   EXPECT_THAT(message({.port = 70000}), StartsWith("INVALID_ARGUMENT: port 70000"));
   EXPECT_THAT(message({.loops = 0}), StartsWith("INVALID_ARGUMENT: loops is 0"));
-  EXPECT_THAT(message({.host = "192.0.2.1"}), HasSubstr("192.0.2.1 is not an address of this machine"));
-  EXPECT_THAT(message({.host = "no.such.host.invalid"}), HasSubstr("'no.such.host.invalid' to listen on"));
+  EXPECT_THAT(message({.host = "192.0.2.1"}),
+              HasSubstr("192.0.2.1 is not an address of this machine"));
+  EXPECT_THAT(message({.host = "no.such.host.invalid"}),
+              HasSubstr("'no.such.host.invalid' to listen on"));
   EXPECT_THAT(message({.limits = {.linger_ms_max = 0}}), HasSubstr("0 or less"));
 }
 
@@ -556,7 +583,8 @@ TEST_F(ServerTest, TellsItsUrl) {
   EXPECT_EQ(server_->url(), "http://127.0.0.1:" + std::to_string(port));
 }
 
-// Calls until the server closes the connection in an orderly way; counts requests that got no answer.
+// Calls until the server closes the connection in an orderly way; counts requests that got no
+// answer.
 void CallUntilClosed(TestClient client, std::atomic<int>& answered, std::atomic<int>& lost) {
   for (;;) {
     if (!client.Send(TestPost("/echo", "body"))) return static_cast<void>(++lost);
@@ -597,7 +625,8 @@ TEST_F(ServerTest, DrainsNewConnectionsUntilTheListenerCloses) {
         while (!is_over) {
           TestClient client(port);
           if (!client.is_connected()) return;
-          const bool is_good = client.Send(TestPost("/echo", "body")) && client.Read().status == 200;
+          const bool is_good =
+              client.Send(TestPost("/echo", "body")) && client.Read().status == 200;
           ++(is_good ? answered : lost);
         }
       });
@@ -635,7 +664,8 @@ TEST_F(ServerTest, DrainWaitsForWhatIsDeferredAndBeingReceived) {
 TEST_F(ServerTest, DrainAnswersEveryPipelinedRequest) {
   Serve();
   TestClient client = Connect();
-  ASSERT_TRUE(client.Send(TestPost("/defer", "one") + TestPost("/echo", "two") + TestPost("/echo", "three")));
+  ASSERT_TRUE(client.Send(TestPost("/defer", "one") + TestPost("/echo", "two") +
+                          TestPost("/echo", "three")));
   Deferred deferred = shelf_.Take();
   std::jthread drain([this] { EXPECT_TRUE(server_->Drain(10s, 20ms).ok()); });
   TestClient idle = Connect();
@@ -663,9 +693,8 @@ TEST_F(ServerTest, DrainGivesUpAtItsDeadline) {
 
 TEST_F(ServerTest, TwoServersLiveInOneProcess) {
   Serve();
-  const auto other = *Server::Create({.make_handler = [this](int loop) {
-                                        return std::make_unique<TestHandler>(loop, shelf_);
-                                      }});
+  const auto other = *Server::Create(
+      {.make_handler = [this](int loop) { return std::make_unique<TestHandler>(loop, shelf_); }});
   ASSERT_TRUE(other->Start().ok());
   EXPECT_NE(other->port(), server_->port());
   TestClient client(other->port());

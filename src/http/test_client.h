@@ -24,8 +24,8 @@ struct TestResponse {
   bool closes() const { return head.find("\r\nConnection: close\r\n") != std::string::npos; }
 };
 
-// A blocking HTTP client for tests, over a real socket: sends any bytes, reads one answer at a time. Reading gives up
-// after read_ms_max.
+// A blocking HTTP client for tests, over a real socket: sends any bytes, reads one answer at a
+// time. Reading gives up after read_ms_max.
 class TestClient {
  public:
   static constexpr int kReadMsMax = 10'000;
@@ -41,7 +41,8 @@ class TestClient {
   TestResponse Call(std::string_view bytes);
   // What came beyond the answers read so far, up to the end of the connection.
   std::string ReadToEnd();
-  // True when the server has closed its side, waiting for it up to kReadMsMax, and nothing came before.
+  // True when the server has closed its side, waiting for it up to kReadMsMax, and nothing came
+  // before.
   bool IsClosedByServer() { return ReadToEnd().empty() && is_at_end_; }
 
   void CloseSending();
@@ -57,12 +58,14 @@ class TestClient {
   bool is_at_end_ = false;
 };
 
-inline TestClient::TestClient(int port) : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+inline TestClient::TestClient(int port)
+    : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(static_cast<uint16_t>(port));
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  is_connected_ = ::connect(socket_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+  is_connected_ =
+      ::connect(socket_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
 }
 
 inline bool TestClient::Send(std::string_view bytes) {
@@ -97,7 +100,8 @@ inline TestResponse TestClient::Read(bool is_head) {
   constexpr std::string_view kLength = "\r\nContent-Length: ";
   const size_t at = response.head.find(kLength);
   if (at != std::string::npos && !is_head) {
-    std::from_chars(response.head.data() + at + kLength.size(), response.head.data() + response.head.size(), length);
+    std::from_chars(response.head.data() + at + kLength.size(),
+                    response.head.data() + response.head.size(), length);
   }
   while (buffer_.size() < length) {
     if (!Fill()) return response;
@@ -130,10 +134,15 @@ inline void TestClient::Reset() {
 
 // A complete request with Host, and Content-Length for a POST.
 inline std::string TestGet(std::string_view path, std::string_view headers = "") {
-  return std::string("GET ").append(path).append(" HTTP/1.1\r\nHost: a\r\n").append(headers).append("\r\n");
+  return std::string("GET ")
+      .append(path)
+      .append(" HTTP/1.1\r\nHost: a\r\n")
+      .append(headers)
+      .append("\r\n");
 }
 
-inline std::string TestPost(std::string_view path, std::string_view body, std::string_view headers = "") {
+inline std::string TestPost(std::string_view path, std::string_view body,
+                            std::string_view headers = "") {
   return std::string("POST ")
       .append(path)
       .append(" HTTP/1.1\r\nHost: a\r\nContent-Length: ")

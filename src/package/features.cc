@@ -25,7 +25,9 @@ std::string Pointer(std::string_view parent, std::string_view member) {
   return pointer;
 }
 
-std::string Pointer(std::string_view parent, size_t index) { return fmt::format("{}/{}", parent, index); }
+std::string Pointer(std::string_view parent, size_t index) {
+  return fmt::format("{}/{}", parent, index);
+}
 
 std::string_view KindOf(const json::Value& value) {
   if (value.is_null()) return "null";
@@ -44,7 +46,8 @@ class Filler {
   Status Fill(const json::Value& features) {
     if (const json::Array* list = features.if_array()) return FillList(*list);
     if (const json::Object* object = features.if_object()) return FillObject(*object);
-    return InvalidArgument(fmt::format("features are {}; a list of records or rows, one record, or columns were expected",
+    return InvalidArgument(fmt::format("features are {}; a list of records or rows, one record, or "
+                                       "columns were expected",
                                        KindOf(features)))
         .At(pointer_);
   }
@@ -68,17 +71,20 @@ class Filler {
 
   static Status WrongElement(const json::Value& element, size_t i, bool are_rows) {
     if (i > 0) {
-      return InvalidArgument(fmt::format("element {} is {}; {}, as the elements before it, was expected", i,
-                                         KindOf(element), are_rows ? "a row" : "a record"));
+      return InvalidArgument(
+          fmt::format("element {} is {}; {}, as the elements before it, was expected", i,
+                      KindOf(element), are_rows ? "a row" : "a record"));
     }
-    return InvalidArgument(fmt::format(
-        "the first element is {}; a record or a row was expected (one row is a list in a list: [[1, 2]])",
-        KindOf(element)));
+    return InvalidArgument(
+        fmt::format("the first element is {}; a record or a row was expected (one row is a list in "
+                    "a list: [[1, 2]])",
+                    KindOf(element)));
   }
 
   Status FillObject(const json::Object& object) {
-    const bool are_columns =
-        std::any_of(object.begin(), object.end(), [](const auto& member) { return member.second.if_array() != nullptr; });
+    const bool are_columns = std::any_of(object.begin(), object.end(), [](const auto& member) {
+      return member.second.if_array() != nullptr;
+    });
     if (are_columns) return FillColumns(object);
     PENSTOCK_TRY(Resize(1, pointer_));
     return FillRecord(object, 0, pointer_);
@@ -114,8 +120,9 @@ class Filler {
       if (column < 0) return UnknownColumn(columns_, name).At(place);
       const json::Array* list = value.if_array();
       if (list == nullptr) {
-        return InvalidArgument(fmt::format("column '{}' is {}; a list, as in the other columns, was expected", name,
-                                           KindOf(value)))
+        return InvalidArgument(
+                   fmt::format("column '{}' is {}; a list, as in the other columns, was expected",
+                               name, KindOf(value)))
             .At(place);
       }
       if (first == nullptr) {
@@ -123,8 +130,10 @@ class Filler {
         PENSTOCK_TRY(Resize(list->size(), place));
       }
       if (list->size() != first->size()) {
-        return InvalidArgument(fmt::format("column '{}' has {} values; {}, as in the columns before it, were expected",
-                                           name, list->size(), first->size()))
+        return InvalidArgument(
+                   fmt::format(
+                       "column '{}' has {} values; {}, as in the columns before it, were expected",
+                       name, list->size(), first->size()))
             .At(place);
       }
       is_given[static_cast<size_t>(column)] = true;
@@ -147,10 +156,12 @@ class Filler {
   }
 
   Status Resize(size_t rows, const std::string& place) {
-    if (rows == 0) return InvalidArgument("features have no rows; at least one was expected").At(place);
+    if (rows == 0)
+      return InvalidArgument("features have no rows; at least one was expected").At(place);
     if (rows > static_cast<size_t>(kFeatureRowsMax)) {
       return InvalidArgument(
-                 fmt::format("features have {} rows; at most {} were expected in one call", rows, kFeatureRowsMax))
+                 fmt::format("features have {} rows; at most {} were expected in one call", rows,
+                             kFeatureRowsMax))
           .At(place);
     }
     tensors_.Resize(static_cast<int64_t>(rows));
@@ -165,7 +176,8 @@ class Filler {
     if (const bool* boolean = value.if_bool()) return tensors_.SetBool(i, column, *boolean);
     if (value.is_null()) return tensors_.SetMissing(i, column);
     return InvalidArgument(fmt::format("column '{}' is {}; one value was expected",
-                                       columns_.names()[static_cast<size_t>(column)], KindOf(value)));
+                                       columns_.names()[static_cast<size_t>(column)],
+                                       KindOf(value)));
   }
 
   const Columns& columns_;
@@ -190,7 +202,8 @@ int Columns::Find(std::string_view name) const {
 
 Status UnknownColumn(const Columns& columns, std::string_view name) {
   return InvalidArgument(fmt::format("the model has no column '{}'; its columns are {}.{}", name,
-                                     QuotedList(columns.names()), DidYouMean(name, columns.names())));
+                                     QuotedList(columns.names()),
+                                     DidYouMean(name, columns.names())));
 }
 
 Status DuplicateColumn(std::string_view name) {
@@ -202,17 +215,19 @@ Status MissingColumns(const Columns& columns, const std::vector<bool>& is_given)
   for (size_t i = 0; i < is_given.size(); ++i) {
     if (!is_given[i]) missing.push_back(columns.names()[i]);
   }
-  return InvalidArgument(fmt::format("{} {} not given; the model needs all of its {} columns",
-                                     (missing.size() == 1 ? "column " : "columns ") + QuotedList(missing),
-                                     missing.size() == 1 ? "is" : "are", columns.size()));
+  return InvalidArgument(
+      fmt::format("{} {} not given; the model needs all of its {} columns",
+                  (missing.size() == 1 ? "column " : "columns ") + QuotedList(missing),
+                  missing.size() == 1 ? "is" : "are", columns.size()));
 }
 
 Status WrongRowWidth(const Columns& columns, size_t width) {
-  return InvalidArgument(fmt::format("the row has {} values; {} were expected, in the order {}", width, columns.size(),
-                                     QuotedList(columns.names())));
+  return InvalidArgument(fmt::format("the row has {} values; {} were expected, in the order {}",
+                                     width, columns.size(), QuotedList(columns.names())));
 }
 
-Status SetFeatures(const json::Value& features, const Columns& columns, std::string_view pointer, Tensors& tensors) {
+Status SetFeatures(const json::Value& features, const Columns& columns, std::string_view pointer,
+                   Tensors& tensors) {
   return Filler(columns, pointer, tensors).Fill(features);
 }
 

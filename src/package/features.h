@@ -28,7 +28,8 @@ class Columns {
   std::unordered_map<std::string_view, int> index_;  // views into the signature
 };
 
-// The errors of features, one wording for every way in. Without a JSON pointer: the caller knows the place.
+// The errors of features, one wording for every way in. Without a JSON pointer: the caller knows
+// the place.
 Status UnknownColumn(const Columns& columns, std::string_view name);
 Status DuplicateColumn(std::string_view name);
 // is_given says, by column, which ones a record has; at least one must be false.
@@ -38,10 +39,13 @@ Status WrongRowWidth(const Columns& columns, size_t width);
 // Rows in one call at most.
 inline constexpr int64_t kFeatureRowsMax = 1'000'000;
 
-// Fills `tensors` from the value of a request's "features", in one of four shapes: a list of records
-// [{"a": 1, "b": "x"}], a list of rows in the signature's order [[1, "x"]], one record {"a": 1, "b": "x"}, or columns
-// {"a": [1, 2], "b": ["x", "y"]}. kInvalidArgument with the JSON pointer of the value at fault, which begins with
-// `pointer`.
-Status SetFeatures(const json::Value& features, const Columns& columns, std::string_view pointer, Tensors& tensors);
+// Fills `tensors` from the value of a request's "features", in one of four shapes: a list of
+// records
+// [{"a": 1, "b": "x"}], a list of rows in the signature's order [[1, "x"]], one record {"a": 1,
+// "b": "x"}, or columns
+// {"a": [1, 2], "b": ["x", "y"]}. kInvalidArgument with the JSON pointer of the value at fault,
+// which begins with `pointer`.
+Status SetFeatures(const json::Value& features, const Columns& columns, std::string_view pointer,
+                   Tensors& tensors);
 
 }  // namespace penstock::package

@@ -20,25 +20,30 @@ const std::string& ZeroDigest() {
 }
 
 constexpr std::array<std::pair<EngineKind, std::string_view>, 3> kEngineKinds = {
-    {{EngineKind::kOwn, "own"}, {EngineKind::kOnnxRuntime, "onnxruntime"}, {EngineKind::kPython, "python"}}};
+    {{EngineKind::kOwn, "own"},
+     {EngineKind::kOnnxRuntime, "onnxruntime"},
+     {EngineKind::kPython, "python"}}};
 
 Result<EngineKind> EngineKindFromName(std::string_view name) {
   for (const auto& [kind, candidate] : kEngineKinds) {
     if (candidate == name) return kind;
   }
-  return InvalidArgument(fmt::format("'{}' is no engine; one of 'own', 'onnxruntime', 'python' was expected", name));
+  return InvalidArgument(
+      fmt::format("'{}' is no engine; one of 'own', 'onnxruntime', 'python' was expected", name));
 }
 
 Status Newer(const json::Value& format, int64_t reader_min) {
   return FailedPrecondition(
-      fmt::format("the package was made by a newer Penstock (format {}, needs a reader of format {}; this one reads up "
+      fmt::format("the package was made by a newer Penstock (format {}, needs a reader of format "
+                  "{}; this one reads up "
                   "to {}): upgrade Penstock here, or register the model again with this version",
                   json::Write(format), reader_min, kFormatVersion));
 }
 
 json::Value EngineToJson(const EngineEntry& entry) {
-  json::Value value(json::Object{
-      {"kind", EngineKindName(entry.kind)}, {"file", entry.file}, {"precision", TypeName(entry.precision)}});
+  json::Value value(json::Object{{"kind", EngineKindName(entry.kind)},
+                                 {"file", entry.file},
+                                 {"precision", TypeName(entry.precision)}});
   if (entry.kind != EngineKind::kPython) value.Set("encoding", entry.encoding.ToJson());
   if (!entry.options.is_null()) value.Set("options", entry.options);
   return value;
@@ -50,8 +55,8 @@ Result<EngineEntry> EngineFromJson(const json::Value& value, const Signature& si
   entry.file = PENSTOCK_TRY(value.String("file"));
   entry.precision = PENSTOCK_TRY(TypeFromName(PENSTOCK_TRY(value.String("precision"))));
   if (entry.precision != Type::kFloat32 && entry.precision != Type::kFloat64) {
-    return InvalidArgument(
-        fmt::format("'precision' is '{}'; 'float32' or 'float64' was expected", TypeName(entry.precision)));
+    return InvalidArgument(fmt::format("'precision' is '{}'; 'float32' or 'float64' was expected",
+                                       TypeName(entry.precision)));
   }
   if (entry.kind != EngineKind::kPython) {
     const json::Value encoding = PENSTOCK_TRY(value.Member("encoding"));
@@ -67,10 +72,12 @@ Result<FileEntry> FileFromJson(const json::Value& value) {
   file.path = PENSTOCK_TRY(value.String("path"));
   PENSTOCK_TRY(CheckPath(file.path));
   file.size = PENSTOCK_TRY(value.Int("size"));
-  if (file.size < 0) return InvalidArgument(fmt::format("the size of file '{}' is {}", file.path, file.size));
+  if (file.size < 0)
+    return InvalidArgument(fmt::format("the size of file '{}' is {}", file.path, file.size));
   file.sha256 = PENSTOCK_TRY(value.String("sha256"));
   if (!IsSha256Hex(file.sha256)) {
-    return InvalidArgument(fmt::format("the digest of file '{}' is no SHA-256 of 64 hexadecimal digits", file.path));
+    return InvalidArgument(
+        fmt::format("the digest of file '{}' is no SHA-256 of 64 hexadecimal digits", file.path));
   }
   return file;
 }
@@ -80,22 +87,27 @@ Result<std::vector<FileEntry>> FilesFromJson(const json::Array& array) {
   for (const json::Value& item : array) {
     files.push_back(PENSTOCK_TRY(FileFromJson(item)));
     if (files.size() > 1 && files[files.size() - 2].path >= files.back().path) {
-      return InvalidArgument(fmt::format("file '{}' stands twice or out of order", files.back().path));
+      return InvalidArgument(
+          fmt::format("file '{}' stands twice or out of order", files.back().path));
     }
   }
   return files;
 }
 
-Result<std::vector<EngineEntry>> EnginesFromJson(const json::Array& array, const Manifest& manifest) {
+Result<std::vector<EngineEntry>> EnginesFromJson(const json::Array& array,
+                                                 const Manifest& manifest) {
   std::vector<EngineEntry> engines;
   for (const json::Value& item : array) {
     engines.push_back(PENSTOCK_TRY(EngineFromJson(item, manifest.signature)));
     const std::string& file = engines.back().file;
     const bool is_listed = std::any_of(manifest.files.begin(), manifest.files.end(),
                                        [&](const FileEntry& entry) { return entry.path == file; });
-    if (!is_listed) return InvalidArgument(fmt::format("engine file '{}' is not among the package's files", file));
+    if (!is_listed)
+      return InvalidArgument(
+          fmt::format("engine file '{}' is not among the package's files", file));
   }
-  if (engines.empty()) return InvalidArgument("the manifest names no engine; at least one was expected");
+  if (engines.empty())
+    return InvalidArgument("the manifest names no engine; at least one was expected");
   return engines;
 }
 
@@ -110,15 +122,18 @@ std::string_view EngineKindName(EngineKind kind) {
 
 Status CheckPath(std::string_view path) {
   const auto refuse = [&](std::string_view why) {
-    return InvalidArgument(fmt::format("'{}' cannot be the path of a file in a package: {}", path, why));
+    return InvalidArgument(
+        fmt::format("'{}' cannot be the path of a file in a package: {}", path, why));
   };
   if (path.empty() || path.size() > kPathBytesMax) {
-    return refuse(fmt::format("it has {} bytes; 1 to {} were expected", path.size(), kPathBytesMax));
+    return refuse(
+        fmt::format("it has {} bytes; 1 to {} were expected", path.size(), kPathBytesMax));
   }
   if (path == kManifestName) return refuse("the manifest is not among the files it lists");
   for (const char c : path) {
     const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7F || c == '\\') return refuse("it holds a backslash or a control character");
+    if (byte < 0x20 || byte == 0x7F || c == '\\')
+      return refuse("it holds a backslash or a control character");
   }
   size_t begin = 0;
   while (begin <= path.size()) {
@@ -137,7 +152,8 @@ json::Value Manifest::ToJson() const {
   for (const EngineEntry& entry : engines) engine_list.push_back(EngineToJson(entry));
   json::Array file_list;
   for (const FileEntry& file : files) {
-    file_list.push_back(json::Object{{"path", file.path}, {"size", file.size}, {"sha256", file.sha256}});
+    file_list.push_back(
+        json::Object{{"path", file.path}, {"size", file.size}, {"sha256", file.sha256}});
   }
   return json::Object{{"format", format},
                       {"reader_min", reader_min},
@@ -153,9 +169,11 @@ Result<Manifest> Manifest::FromJson(const json::Value& value) {
   const int64_t reader_min = PENSTOCK_TRY(value.Int("reader_min"));
   if (reader_min > kFormatVersion) return Newer(PENSTOCK_TRY(value.Member("format")), reader_min);
   const int64_t format = PENSTOCK_TRY(value.Int("format"));
-  if (format < 1 || reader_min < 1 || reader_min > format || format > std::numeric_limits<int>::max()) {
-    return InvalidArgument(fmt::format("'format' is {} and 'reader_min' {}; 1 <= reader_min <= format was expected",
-                                       format, reader_min));
+  if (format < 1 || reader_min < 1 || reader_min > format ||
+      format > std::numeric_limits<int>::max()) {
+    return InvalidArgument(
+        fmt::format("'format' is {} and 'reader_min' {}; 1 <= reader_min <= format was expected",
+                    format, reader_min));
   }
   manifest.format = static_cast<int>(format);
   manifest.reader_min = static_cast<int>(reader_min);
@@ -184,8 +202,8 @@ std::string Draft::Seal() {
 
 Result<Manifest> ParseManifest(std::string_view bytes) {
   const auto changed = [](std::string_view why) {
-    return DataLoss(
-        fmt::format("'{}' was changed: {}; register the model or copy the package again", kManifestName, why));
+    return DataLoss(fmt::format(
+        "'{}' was changed: {}; register the model or copy the package again", kManifestName, why));
   };
   const auto value = json::Parse(bytes);
   if (!value.ok()) return changed(value.status().message());
@@ -194,10 +212,12 @@ Result<Manifest> ParseManifest(std::string_view bytes) {
   if (!digest.ok()) return changed(digest.status().message());
   std::string zeroed(bytes);
   const size_t place = zeroed.rfind(*digest);
-  if (!IsSha256Hex(*digest) || place == std::string::npos) return changed("its own SHA-256 is not in it");
+  if (!IsSha256Hex(*digest) || place == std::string::npos)
+    return changed("its own SHA-256 is not in it");
   zeroed.replace(place, digest->size(), ZeroDigest());
   const std::string actual = Sha256Hex(zeroed);
-  if (actual != *digest) return changed(fmt::format("its SHA-256 is {}, it says {}", actual, *digest));
+  if (actual != *digest)
+    return changed(fmt::format("its SHA-256 is {}, it says {}", actual, *digest));
   return Manifest::FromJson(*value);
 }
 

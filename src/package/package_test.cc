@@ -22,27 +22,35 @@ Draft IrisDraft() {
   Signature& signature = draft.manifest.signature;
   signature.task = Task::kClassification;
   signature.has_column_names = true;
-  signature.inputs = {
-      {.name = "sepal", .abs_max = Bound{3.4e38, true, "the original refuses it"}},
-      {.name = "count", .type = Type::kInt64},
-      {.name = "kind", .type = Type::kString, .allows_missing = true, .missing_reason = "Input X contains NaN."}};
+  signature.inputs = {{.name = "sepal", .abs_max = Bound{3.4e38, true, "the original refuses it"}},
+                      {.name = "count", .type = Type::kInt64},
+                      {.name = "kind",
+                       .type = Type::kString,
+                       .allows_missing = true,
+                       .missing_reason = "Input X contains NaN."}};
   signature.classes = std::vector<std::string>{"setosa", "virginica"};
   signature.has_probabilities = true;
   signature.prediction_type = Type::kString;
   signature.prediction_dtype = "<U9";
-  EngineEntry entry{.kind = EngineKind::kOnnxRuntime, .file = "model.onnx", .precision = Type::kFloat32};
-  entry.encoding.tensors = {{"sepal", Type::kFloat32, {0}}, {"count", Type::kInt64, {1}}, {"kind", Type::kString, {2}}};
+  EngineEntry entry{
+      .kind = EngineKind::kOnnxRuntime, .file = "model.onnx", .precision = Type::kFloat32};
+  entry.encoding.tensors = {
+      {"sepal", Type::kFloat32, {0}}, {"count", Type::kInt64, {1}}, {"kind", Type::kString, {2}}};
   entry.options = json::Object{{"label", "label"}, {"probabilities", "probabilities"}};
   draft.manifest.engines = {entry};
   draft.manifest.engine_reason = "ONNX Runtime, because the model has an encoder.";
-  draft.contents = {{"parity.json", "{}"}, {"model.onnx", "not really"}, {"python/model.joblib", std::string("\0x", 2)}};
+  draft.contents = {{"parity.json", "{}"},
+                    {"model.onnx", "not really"},
+                    {"python/model.joblib", std::string("\0x", 2)}};
   return draft;
 }
 
 // A package in a directory of its own, removed at the end.
 class OnDisk : public testing::Test {
  protected:
-  OnDisk() : root_(fs::temp_directory_path() / ("penstock-package-" + NewId())) { Write(IrisDraft()); }
+  OnDisk() : root_(fs::temp_directory_path() / ("penstock-package-" + NewId())) {
+    Write(IrisDraft());
+  }
   ~OnDisk() override { fs::remove_all(root_); }
 
   void Write(Draft draft) {
@@ -95,12 +103,14 @@ TEST(ParseManifest, AnyFlippedBitIsDataLoss) {
 }
 
 TEST_F(OnDisk, AFlippedBitIsDataLossAndNamesTheFile) {
-  for (const std::string path : {"penstock.json", "model.onnx", "parity.json", "python/model.joblib"}) {
+  for (const std::string path :
+       {"penstock.json", "model.onnx", "parity.json", "python/model.joblib"}) {
     const std::string bytes = ReadFile(path);
     for (size_t bit = 0; bit < bytes.size() * 8; bit += 7 + bytes.size() / 4) {
       WriteFile(path, WithFlippedBit(bytes, bit));
       const Status status = OpenStatus();
-      ASSERT_EQ(status.code(), Code::kDataLoss) << path << " bit " << bit << ": " << status.ToString();
+      ASSERT_EQ(status.code(), Code::kDataLoss)
+          << path << " bit " << bit << ": " << status.ToString();
       ASSERT_THAT(status.message(), HasSubstr(path));
     }
     WriteFile(path, bytes);
@@ -110,7 +120,8 @@ TEST_F(OnDisk, AFlippedBitIsDataLossAndNamesTheFile) {
 
 TEST_F(OnDisk, AFileThatReadsTooShortTooLongOrNotAtAllIsDataLoss) {
   WriteFile("model.onnx", "not really, longer");
-  EXPECT_THAT(OpenStatus().message(), HasSubstr("it has 18 bytes, the manifest says 10; register or copy it again"));
+  EXPECT_THAT(OpenStatus().message(),
+              HasSubstr("it has 18 bytes, the manifest says 10; register or copy it again"));
   fs::remove(root_ / "model.onnx");
   EXPECT_EQ(OpenStatus().code(), Code::kDataLoss);
   EXPECT_THAT(OpenStatus().message(), HasSubstr("file 'model.onnx' of package"));
@@ -152,8 +163,9 @@ TEST_F(OnDisk, ANewerFormatIsRefusedWithTheRemedy) {
   draft.manifest.reader_min = 2;
   Write(draft);
   EXPECT_EQ(OpenStatus().code(), Code::kFailedPrecondition);
-  EXPECT_THAT(OpenStatus().message(), HasSubstr("made by a newer Penstock (format 2, needs a reader of format 2; this "
-                                                "one reads up to 1): upgrade Penstock here"));
+  EXPECT_THAT(OpenStatus().message(),
+              HasSubstr("made by a newer Penstock (format 2, needs a reader of format 2; this "
+                        "one reads up to 1): upgrade Penstock here"));
   draft.manifest.reader_min = 1;
   Write(draft);
   EXPECT_TRUE(OpenStatus().ok()) << "a newer format that older readers can read";
@@ -179,9 +191,10 @@ TEST(Seal, TheSameContentGivesTheSameBytesInAnyOrder) {
 
 TEST(CheckPath, RefusesWhatCouldLeaveTheDirectory) {
   for (const std::string_view path :
-       {std::string_view(""), std::string_view("/etc/passwd"), std::string_view("../x"), std::string_view("a/../x"),
-        std::string_view("a//x"), std::string_view("a/"), std::string_view("./a"), std::string_view("a\\b"),
-        std::string_view("a\0b", 3), std::string_view("penstock.json")}) {
+       {std::string_view(""), std::string_view("/etc/passwd"), std::string_view("../x"),
+        std::string_view("a/../x"), std::string_view("a//x"), std::string_view("a/"),
+        std::string_view("./a"), std::string_view("a\\b"), std::string_view("a\0b", 3),
+        std::string_view("penstock.json")}) {
     EXPECT_EQ(CheckPath(path).code(), Code::kInvalidArgument) << path;
   }
   EXPECT_FALSE(CheckPath(std::string(256, 'a')).ok());
@@ -197,11 +210,14 @@ Status ParseChanged(std::string_view member, json::Value value) {
 }
 
 TEST(Manifest, RefusesWhatDoesNotFitTogether) {
-  EXPECT_EQ(ParseChanged("files", json::Array{}).message(), "engine file 'model.onnx' is not among the package's files");
-  EXPECT_EQ(ParseChanged("engines", json::Array{}).message(), "the manifest names no engine; at least one was expected");
+  EXPECT_EQ(ParseChanged("files", json::Array{}).message(),
+            "engine file 'model.onnx' is not among the package's files");
+  EXPECT_EQ(ParseChanged("engines", json::Array{}).message(),
+            "the manifest names no engine; at least one was expected");
   EXPECT_EQ(ParseChanged("format", 0).message(),
             "'format' is 0 and 'reader_min' 1; 1 <= reader_min <= format was expected");
-  EXPECT_EQ(ParseChanged("signature", nullptr).message(), "member 'task' is missing; a string was expected");
+  EXPECT_EQ(ParseChanged("signature", nullptr).message(),
+            "member 'task' is missing; a string was expected");
   const json::Value file =
       json::Object{{"path", "../../etc/passwd"}, {"size", 1}, {"sha256", std::string(64, 'a')}};
   EXPECT_THAT(ParseChanged("files", json::Array{file}).message(),
@@ -210,8 +226,9 @@ TEST(Manifest, RefusesWhatDoesNotFitTogether) {
 
 TEST(Signature, EveryKindOfClassesComesBack) {
   Signature signature = IrisDraft().manifest.signature;
-  for (const Classes& classes : {Classes(std::vector<int64_t>{-1, 9007199254740993}), Classes(std::vector<double>{0.5, 1}),
-                                 Classes(std::vector<bool>{false, true}), Classes(std::vector<std::string>{"a", "ü"})}) {
+  for (const Classes& classes :
+       {Classes(std::vector<int64_t>{-1, 9007199254740993}), Classes(std::vector<double>{0.5, 1}),
+        Classes(std::vector<bool>{false, true}), Classes(std::vector<std::string>{"a", "ü"})}) {
     signature.classes = classes;
     const auto parsed = Signature::FromJson(*json::Parse(json::Write(signature.ToJson())));
     ASSERT_TRUE(parsed.ok()) << parsed.status().ToString();
@@ -227,16 +244,21 @@ Status SignatureStatus(const std::function<void(Signature&)>& change) {
 }
 
 TEST(Signature, RefusesWhatDoesNotFitTogether) {
-  EXPECT_EQ(SignatureStatus([](Signature& s) { s.inputs[1].name = "sepal"; }).message(), "input 'sepal' stands twice");
-  EXPECT_THAT(SignatureStatus([](Signature& s) { s.task = Task::kRegression; }).message(), HasSubstr("has 2 classes"));
+  EXPECT_EQ(SignatureStatus([](Signature& s) { s.inputs[1].name = "sepal"; }).message(),
+            "input 'sepal' stands twice");
+  EXPECT_THAT(SignatureStatus([](Signature& s) { s.task = Task::kRegression; }).message(),
+              HasSubstr("has 2 classes"));
   EXPECT_EQ(SignatureStatus([](Signature& s) { s.classes = std::vector<int64_t>{1, 1}; }).message(),
             "a label stands twice in 'classes'");
   EXPECT_EQ(TypeFromName("int").status().message(),
-            "'int' is no type of a value; one of 'bool', 'int64', 'float32', 'float64', 'string' was expected");
+            "'int' is no type of a value; one of 'bool', 'int64', 'float32', 'float64', 'string' "
+            "was expected");
 }
 
 TEST(Encoding, EveryColumnStandsInExactlyOneTensor) {
-  const auto status = [](std::string_view text) { return Encoding::FromJson(*json::Parse(text), 2).status(); };
+  const auto status = [](std::string_view text) {
+    return Encoding::FromJson(*json::Parse(text), 2).status();
+  };
   EXPECT_TRUE(status(R"({"tensors":[{"name":"X","type":"float64","columns":[1,0]}]})").ok());
   EXPECT_EQ(status(R"({"tensors":[{"name":"X","type":"float64","columns":[1]}]})").message(),
             "column 0 stands in no tensor");

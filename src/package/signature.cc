@@ -46,14 +46,16 @@ Result<T> FromName(const NameTable<T, N>& table, std::string_view what, std::str
 }
 
 json::Value BoundToJson(const Bound& bound) {
-  return json::Object{
-      {"value", bound.value}, {"refused_by_original", bound.refused_by_original}, {"reason", bound.reason}};
+  return json::Object{{"value", bound.value},
+                      {"refused_by_original", bound.refused_by_original},
+                      {"reason", bound.reason}};
 }
 
 Result<Bound> BoundFromJson(const json::Value& value) {
   Bound bound;
   bound.value = PENSTOCK_TRY(value.Number("value"));
-  if (!(bound.value >= 0)) return InvalidArgument(fmt::format("'abs_max' is {}; 0 or more was expected", bound.value));
+  if (!(bound.value >= 0))
+    return InvalidArgument(fmt::format("'abs_max' is {}; 0 or more was expected", bound.value));
   bound.refused_by_original = PENSTOCK_TRY(value.Bool("refused_by_original"));
   bound.reason = PENSTOCK_TRY(value.String("reason"));
   return bound;
@@ -75,7 +77,8 @@ json::Value InputToJson(const Input& input) {
 
 Status CategoriesFromJson(const json::Value& value, Input& input) {
   if (value.Find("categories") == nullptr) return {};
-  if (input.type != Type::kString) return InvalidArgument("'categories' stand only in a column of strings");
+  if (input.type != Type::kString)
+    return InvalidArgument("'categories' stand only in a column of strings");
   for (const json::Value& category : PENSTOCK_TRY(value.List("categories"))) {
     if (!category.if_string()) return InvalidArgument("a category must be a string");
     input.categories.push_back(*category.if_string());
@@ -91,8 +94,10 @@ Result<Input> InputFromJson(const json::Value& value) {
   input.type = PENSTOCK_TRY(TypeFromName(PENSTOCK_TRY(value.String("type"))));
   input.allows_missing = PENSTOCK_TRY(value.Bool("allows_missing"));
   input.allows_infinity = PENSTOCK_TRY(value.Bool("allows_infinity"));
-  if (value.Find("missing_reason") != nullptr) input.missing_reason = PENSTOCK_TRY(value.String("missing_reason"));
-  if (const json::Value* bound = value.Find("abs_max")) input.abs_max = PENSTOCK_TRY(BoundFromJson(*bound));
+  if (value.Find("missing_reason") != nullptr)
+    input.missing_reason = PENSTOCK_TRY(value.String("missing_reason"));
+  if (const json::Value* bound = value.Find("abs_max"))
+    input.abs_max = PENSTOCK_TRY(BoundFromJson(*bound));
   PENSTOCK_TRY(CategoriesFromJson(value, input));
   return input;
 }
@@ -103,7 +108,8 @@ Result<std::vector<Input>> InputsFromJson(const json::Array& array) {
   for (size_t i = 0; i < array.size(); ++i) {
     auto input = InputFromJson(array[i]);
     if (!input.ok()) return input.status().Prefixed(fmt::format("input {}", i));
-    if (!names.insert(input->name).second) return InvalidArgument(fmt::format("input '{}' stands twice", input->name));
+    if (!names.insert(input->name).second)
+      return InvalidArgument(fmt::format("input '{}' stands twice", input->name));
     inputs.push_back(*std::move(input));
   }
   return inputs;
@@ -111,9 +117,15 @@ Result<std::vector<Input>> InputsFromJson(const json::Array& array) {
 
 struct ClassesWriter {
   json::Value operator()(std::monostate) const { return nullptr; }
-  json::Value operator()(const std::vector<int64_t>& labels) const { return Labels("int64", labels); }
-  json::Value operator()(const std::vector<double>& labels) const { return Labels("float64", labels); }
-  json::Value operator()(const std::vector<std::string>& labels) const { return Labels("string", labels); }
+  json::Value operator()(const std::vector<int64_t>& labels) const {
+    return Labels("int64", labels);
+  }
+  json::Value operator()(const std::vector<double>& labels) const {
+    return Labels("float64", labels);
+  }
+  json::Value operator()(const std::vector<std::string>& labels) const {
+    return Labels("string", labels);
+  }
   json::Value operator()(const std::vector<bool>& labels) const { return Labels("bool", labels); }
 
   template <typename T>
@@ -177,16 +189,19 @@ Result<Classes> ClassesFromJson(const json::Value& value) {
 Status CheckConsistency(const Signature& signature) {
   const size_t classes = ClassCount(signature.classes);
   if ((signature.task == Task::kClassification) != (classes > 0)) {
-    return InvalidArgument(fmt::format("a signature for {} has {} classes; classification, and nothing else, has some",
-                                       TaskName(signature.task), classes));
+    return InvalidArgument(
+        fmt::format("a signature for {} has {} classes; classification, and nothing else, has some",
+                    TaskName(signature.task), classes));
   }
   if (signature.has_probabilities && classes == 0) {
     return InvalidArgument("a signature without classes says that the model has probabilities");
   }
   if (signature.prediction_width < 0) {
-    return InvalidArgument(fmt::format("'width' is {}; 0 or more was expected", signature.prediction_width));
+    return InvalidArgument(
+        fmt::format("'width' is {}; 0 or more was expected", signature.prediction_width));
   }
-  if (signature.inputs.empty()) return InvalidArgument("a signature has no inputs; at least one was expected");
+  if (signature.inputs.empty())
+    return InvalidArgument("a signature has no inputs; at least one was expected");
   return {};
 }
 
@@ -194,11 +209,15 @@ Status CheckConsistency(const Signature& signature) {
 
 std::string_view TypeName(Type type) { return NameOf(kTypes, type); }
 
-Result<Type> TypeFromName(std::string_view name) { return FromName(kTypes, "type of a value", name); }
+Result<Type> TypeFromName(std::string_view name) {
+  return FromName(kTypes, "type of a value", name);
+}
 
 std::string_view TaskName(Task task) { return NameOf(kTasks, task); }
 
-Result<Task> TaskFromName(std::string_view name) { return FromName(kTasks, "task of a model", name); }
+Result<Task> TaskFromName(std::string_view name) {
+  return FromName(kTasks, "task of a model", name);
+}
 
 size_t ClassCount(const Classes& classes) {
   return std::visit(
@@ -215,8 +234,9 @@ size_t ClassCount(const Classes& classes) {
 json::Value Signature::ToJson() const {
   json::Array columns;
   for (const Input& input : inputs) columns.push_back(InputToJson(input));
-  json::Value prediction(
-      json::Object{{"type", TypeName(prediction_type)}, {"width", prediction_width}, {"dtype", prediction_dtype}});
+  json::Value prediction(json::Object{{"type", TypeName(prediction_type)},
+                                      {"width", prediction_width},
+                                      {"dtype", prediction_dtype}});
   return json::Object{{"task", TaskName(task)},
                       {"has_column_names", has_column_names},
                       {"inputs", std::move(columns)},

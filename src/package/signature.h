@@ -13,8 +13,8 @@
 
 namespace penstock::package {
 
-// The type of a column, or of what predict returns. Integers of every width are kInt64 (a uint64 beyond its range is
-// refused at registration).
+// The type of a column, or of what predict returns. Integers of every width are kInt64 (a uint64
+// beyond its range is refused at registration).
 enum class Type { kBool, kInt64, kFloat32, kFloat64, kString };
 
 std::string_view TypeName(Type type);  // "bool", "int64", "float32", "float64", "string"
@@ -33,7 +33,8 @@ struct Input {
   Type type = Type::kFloat64;
   bool allows_missing = false;   // null in a request, NaN in a table
   bool allows_infinity = false;  // only tables can say it; JSON cannot
-  std::string missing_reason;    // what the original said when it refused a missing value; may be empty
+  std::string
+      missing_reason;  // what the original said when it refused a missing value; may be empty
   std::optional<Bound> abs_max;  // numbers beyond it are answered with 422 (DESIGN: limits)
   // Not empty: the only strings that are answered, sorted; the original refuses others.
   std::vector<std::string> categories;
@@ -42,12 +43,13 @@ struct Input {
 
 enum class Task { kClassification, kRegression, kClustering, kOutlierDetection, kOther };
 
-std::string_view TaskName(Task task);  // "classification", "regression", "clustering", "outlier_detection", "other"
+std::string_view TaskName(
+    Task task);  // "classification", "regression", "clustering", "outlier_detection", "other"
 Result<Task> TaskFromName(std::string_view name);
 
 // The labels of a classifier, in the order of its probabilities. One alternative per label type.
-using Classes = std::variant<std::monostate, std::vector<int64_t>, std::vector<double>, std::vector<std::string>,
-                             std::vector<bool>>;
+using Classes = std::variant<std::monostate, std::vector<int64_t>, std::vector<double>,
+                             std::vector<std::string>, std::vector<bool>>;
 
 size_t ClassCount(const Classes& classes);
 
@@ -57,11 +59,13 @@ struct Signature {
   bool has_column_names = false;  // false: the columns are x0, x1, ... in order
   std::vector<Input> inputs;
 
-  Classes classes;                   // monostate unless task is kClassification
-  bool has_probabilities = false;    // then one row has ClassCount(classes) of them
+  Classes classes;                        // monostate unless task is kClassification
+  bool has_probabilities = false;         // then one row has ClassCount(classes) of them
   Type prediction_type = Type::kFloat64;  // of one prediction
-  int64_t prediction_width = 0;      // 0: one value a row; k > 0: a list of k values a row (several targets)
-  std::string prediction_dtype;      // NumPy's name of what the original's predict returns: "int64", "<U6", "object"
+  int64_t prediction_width =
+      0;  // 0: one value a row; k > 0: a list of k values a row (several targets)
+  std::string prediction_dtype;  // NumPy's name of what the original's predict returns: "int64",
+                                 // "<U6", "object"
 
   json::Value ToJson() const;
   static Result<Signature> FromJson(const json::Value& value);

@@ -61,18 +61,22 @@ std::string ShowText(std::string_view text) {
 }
 
 Status WrongType(const Input& input, std::string_view shown) {
-  return InvalidArgument(fmt::format("column '{}' is {}; {} was expected", input.name, shown, ExpectedOf(input.type)));
+  return InvalidArgument(
+      fmt::format("column '{}' is {}; {} was expected", input.name, shown, ExpectedOf(input.type)));
 }
 
 Status UnknownCategory(const Input& input, std::string_view value) {
-  return InvalidArgument(fmt::format("column '{}' is {}: {}; one of {} was expected", input.name, ShowText(value),
-                                     input.categories_reason, QuotedList(input.categories)));
+  return InvalidArgument(fmt::format("column '{}' is {}: {}; one of {} was expected", input.name,
+                                     ShowText(value), input.categories_reason,
+                                     QuotedList(input.categories)));
 }
 
 std::string DefaultReason(const Bound& bound) {
-  if (bound.refused_by_original) return fmt::format("the original refuses values beyond {}", bound.value);
+  if (bound.refused_by_original)
+    return fmt::format("the original refuses values beyond {}", bound.value);
   return fmt::format(
-      "beyond {} the engine cannot vouch for its answer; send smaller values, or start the server with "
+      "beyond {} the engine cannot vouch for its answer; send smaller values, or start the server "
+      "with "
       "--beyond-limits answer",
       bound.value);
 }
@@ -83,7 +87,8 @@ json::Value Encoding::ToJson() const {
   json::Array list;
   for (const TensorSpec& spec : tensors) {
     json::Array columns(spec.columns.begin(), spec.columns.end());
-    list.push_back(json::Object{{"name", spec.name}, {"type", TypeName(spec.type)}, {"columns", std::move(columns)}});
+    list.push_back(json::Object{
+        {"name", spec.name}, {"type", TypeName(spec.type)}, {"columns", std::move(columns)}});
   }
   return json::Object{{"tensors", std::move(list)}};
 }
@@ -99,9 +104,10 @@ Result<Encoding> Encoding::FromJson(const json::Value& value, size_t column_coun
       const int64_t* index = column.if_int();
       const bool is_known = index && *index >= 0 && static_cast<size_t>(*index) < column_count;
       if (!is_known || is_placed[static_cast<size_t>(*index)]) {
-        return InvalidArgument(fmt::format("tensor '{}' names the column {}; each of the {} columns, by its index, was "
-                                           "expected once",
-                                           spec.name, json::Write(column), column_count));
+        return InvalidArgument(fmt::format(
+            "tensor '{}' names the column {}; each of the {} columns, by its index, was "
+            "expected once",
+            spec.name, json::Write(column), column_count));
       }
       is_placed[static_cast<size_t>(*index)] = true;
       spec.columns.push_back(static_cast<int>(*index));
@@ -110,7 +116,8 @@ Result<Encoding> Encoding::FromJson(const json::Value& value, size_t column_coun
   }
   const auto unplaced = std::find(is_placed.begin(), is_placed.end(), false);
   if (unplaced != is_placed.end()) {
-    return InvalidArgument(fmt::format("column {} stands in no tensor", unplaced - is_placed.begin()));
+    return InvalidArgument(
+        fmt::format("column {} stands in no tensor", unplaced - is_placed.begin()));
   }
   return encoding;
 }
@@ -120,21 +127,23 @@ Status CheckEncoding(const Signature& signature, const Encoding& encoding) {
   for (const TensorSpec& spec : encoding.tensors) {
     for (const int column : spec.columns) {
       if (column < 0 || static_cast<size_t>(column) >= uses.size()) {
-        return InvalidArgument(
-            fmt::format("tensor '{}' names column {}, of {} columns", spec.name, column, uses.size()));
+        return InvalidArgument(fmt::format("tensor '{}' names column {}, of {} columns", spec.name,
+                                           column, uses.size()));
       }
       const Input& input = signature.inputs[static_cast<size_t>(column)];
       ++uses[static_cast<size_t>(column)];
       if (!Fits(input.type, spec.type)) {
-        return InvalidArgument(fmt::format("column '{}' of type {} cannot stand in tensor '{}' of type {}", input.name,
-                                           TypeName(input.type), spec.name, TypeName(spec.type)));
+        return InvalidArgument(
+            fmt::format("column '{}' of type {} cannot stand in tensor '{}' of type {}", input.name,
+                        TypeName(input.type), spec.name, TypeName(spec.type)));
       }
     }
   }
   for (size_t i = 0; i < uses.size(); ++i) {
     if (uses[i] != 1) {
-      return InvalidArgument(fmt::format("column '{}' stands in {} tensors; exactly one was expected",
-                                         signature.inputs[i].name, uses[i]));
+      return InvalidArgument(
+          fmt::format("column '{}' stands in {} tensors; exactly one was expected",
+                      signature.inputs[i].name, uses[i]));
     }
   }
   return {};
@@ -230,8 +239,10 @@ Status Tensors::SetNumberSlowly(int64_t row, int column, double value) {
   const Input& input = signature_->inputs[static_cast<size_t>(column)];
   if (input.type == Type::kString) return WrongType(input, ShowNumber(value));
   if (std::isnan(value)) return SetMissing(row, column);
-  if (input.type == Type::kBool && value != 0 && value != 1) return WrongType(input, ShowNumber(value));
-  if (input.type == Type::kInt64 && std::trunc(value) != value) return WrongType(input, ShowNumber(value));
+  if (input.type == Type::kBool && value != 0 && value != 1)
+    return WrongType(input, ShowNumber(value));
+  if (input.type == Type::kInt64 && std::trunc(value) != value)
+    return WrongType(input, ShowNumber(value));
   PENSTOCK_TRY(CheckRange(column, value));
   StoreNumber(row, column, value);
   return {};
@@ -241,21 +252,23 @@ Status Tensors::CheckRange(int column, double value) const {
   const Input& input = signature_->inputs[static_cast<size_t>(column)];
   const bool is_int64 = value >= -kInt64Limit && value < kInt64Limit;
   if (input.type == Type::kInt64 && !is_int64) {
-    return InvalidArgument(fmt::format("column '{}' is {}; an integer from -2^63 to 2^63 - 1 was expected", input.name,
-                                       ShowNumber(value)));
+    return InvalidArgument(
+        fmt::format("column '{}' is {}; an integer from -2^63 to 2^63 - 1 was expected", input.name,
+                    ShowNumber(value)));
   }
   if (limits_ == Limits::kNone) return {};
   PENSTOCK_TRY(CheckBound(column, value));
   if (input.allows_infinity) return {};
   if (std::isinf(value)) {
-    return InvalidArgument(
-        fmt::format("column '{}' is {}; a finite number was expected", input.name, ShowNumber(value)));
+    return InvalidArgument(fmt::format("column '{}' is {}; a finite number was expected",
+                                       input.name, ShowNumber(value)));
   }
-  const bool is_float32 =
-      input.type == Type::kFloat32 || places_[static_cast<size_t>(column)].tensor_type == Type::kFloat32;
+  const bool is_float32 = input.type == Type::kFloat32 ||
+                          places_[static_cast<size_t>(column)].tensor_type == Type::kFloat32;
   if (is_float32 && std::isinf(static_cast<float>(value))) {
-    return InvalidArgument(fmt::format("column '{}' is {}; a number that float32 can hold, up to 3.4e38, was expected",
-                                       input.name, value));
+    return InvalidArgument(
+        fmt::format("column '{}' is {}; a number that float32 can hold, up to 3.4e38, was expected",
+                    input.name, value));
   }
   return {};
 }
@@ -272,7 +285,8 @@ Status Tensors::CheckBound(int column, double value) const {
 
 Status Tensors::SetIntegerSlowly(int64_t row, int column, int64_t value) {
   const Input& input = signature_->inputs[static_cast<size_t>(column)];
-  if (input.type == Type::kString || input.type == Type::kBool) return WrongType(input, fmt::format("{}", value));
+  if (input.type == Type::kString || input.type == Type::kBool)
+    return WrongType(input, fmt::format("{}", value));
   if (limits_ != Limits::kNone) PENSTOCK_TRY(CheckBound(column, static_cast<double>(value)));
   const Place& place = places_[static_cast<size_t>(column)];
   Tensor& tensor = tensors_[static_cast<size_t>(place.tensor)];
@@ -293,7 +307,8 @@ Status Tensors::SetString(int64_t row, int column, std::string_view value) {
   const Input& input = signature_->inputs[static_cast<size_t>(column)];
   if (input.type != Type::kString) return WrongType(input, ShowText(value));
   const bool is_limited = !input.categories.empty() && limits_ != Limits::kNone;
-  if (is_limited && !std::ranges::binary_search(input.categories, value)) return UnknownCategory(input, value);
+  if (is_limited && !std::ranges::binary_search(input.categories, value))
+    return UnknownCategory(input, value);
   const Place& place = places_[static_cast<size_t>(column)];
   Tensor& tensor = tensors_[static_cast<size_t>(place.tensor)];
   tensor.strings[static_cast<size_t>(row * tensor.width + place.offset)].assign(value);
@@ -310,15 +325,17 @@ Status Tensors::SetBool(int64_t row, int column, bool value) {
 Status Tensors::SetMissing(int64_t row, int column) {
   const Input& input = signature_->inputs[static_cast<size_t>(column)];
   if (limits_ != Limits::kNone && !input.allows_missing) {
-    std::string message = fmt::format("column '{}' is missing (null); {} was expected", input.name, ExpectedOf(input.type));
-    if (!input.missing_reason.empty()) message += fmt::format(" (the original: {})", input.missing_reason);
+    std::string message = fmt::format("column '{}' is missing (null); {} was expected", input.name,
+                                      ExpectedOf(input.type));
+    if (!input.missing_reason.empty())
+      message += fmt::format(" (the original: {})", input.missing_reason);
     return InvalidArgument(std::move(message));
   }
   const Place& place = places_[static_cast<size_t>(column)];
   if (place.tensor_type == Type::kInt64) {
-    return InvalidArgument(
-        fmt::format("column '{}' is missing (null); the engine has no missing integers, so {} was expected", input.name,
-                    ExpectedOf(input.type)));
+    return InvalidArgument(fmt::format(
+        "column '{}' is missing (null); the engine has no missing integers, so {} was expected",
+        input.name, ExpectedOf(input.type)));
   }
   if (place.tensor_type == Type::kString) {
     Tensor& tensor = tensors_[static_cast<size_t>(place.tensor)];

@@ -14,12 +14,14 @@
 
 namespace penstock::package {
 
-// How columns become the tensors an engine reads: the encoding part of an engine's entry in penstock.json. Every input
-// column stands in exactly one tensor. A tensor is row-major, shape [rows, columns].
+// How columns become the tensors an engine reads: the encoding part of an engine's entry in
+// penstock.json. Every input column stands in exactly one tensor. A tensor is row-major, shape
+// [rows, columns].
 struct TensorSpec {
-  std::string name;            // the engine's name for it (ONNX input name; "X" for the own evaluator)
-  Type type = Type::kFloat64;  // element type; kBool is not used, booleans are numbers or strings here
-  std::vector<int> columns;    // indices into Signature::inputs, in the tensor's order
+  std::string name;  // the engine's name for it (ONNX input name; "X" for the own evaluator)
+  Type type =
+      Type::kFloat64;  // element type; kBool is not used, booleans are numbers or strings here
+  std::vector<int> columns;  // indices into Signature::inputs, in the tensor's order
 };
 
 struct Encoding {
@@ -30,12 +32,13 @@ struct Encoding {
   static Result<Encoding> FromJson(const json::Value& value, size_t column_count);
 };
 
-// kInvalidArgument where a column's type has no place in its tensor (a string column in a tensor of numbers), or where
-// a column stands in no tensor or in two.
+// kInvalidArgument where a column's type has no place in its tensor (a string column in a tensor of
+// numbers), or where a column stands in no tensor or in two.
 Status CheckEncoding(const Signature& signature, const Encoding& encoding);
 
-// One tensor's values. Exactly one of the vectors is used, by type: kFloat64, kFloat32, kInt64, kString. Numbers have
-// rows x width elements; strings may have more, since they keep the memory of larger calls.
+// One tensor's values. Exactly one of the vectors is used, by type: kFloat64, kFloat32, kInt64,
+// kString. Numbers have rows x width elements; strings may have more, since they keep the memory of
+// larger calls.
 struct Tensor {
   Type type = Type::kFloat64;
   int64_t width = 0;  // columns
@@ -48,12 +51,13 @@ struct Tensor {
 // Which values the setters refuse.
 enum class Limits {
   kRefuse,        // all that the signature does not allow
-  kAnswerBeyond,  // as kRefuse, without the bounds for which the engine, not the original, is the reason
+  kAnswerBeyond,  // as kRefuse, without the bounds for which the engine, not the original, is the
+                  // reason
   kNone,          // store missing values, infinities and values beyond bounds: what parity needs
 };
 
-// The rows of one call, already encoded. Reuse it: Resize keeps capacity, so that a steady state does not allocate.
-// Movable, not copyable; not thread-safe.
+// The rows of one call, already encoded. Reuse it: Resize keeps capacity, so that a steady state
+// does not allocate. Movable, not copyable; not thread-safe.
 class Tensors {
  public:
   // Both must outlive it, and must have passed CheckEncoding.
@@ -61,26 +65,29 @@ class Tensors {
   Tensors(Tensors&&) = default;
   Tensors& operator=(Tensors&&) = default;
 
-  // Rows that are there before and after keep their values: a reader that does not know the number of rows grows as it
-  // goes. What new rows hold is unspecified until every column is set.
+  // Rows that are there before and after keep their values: a reader that does not know the number
+  // of rows grows as it goes. What new rows hold is unspecified until every column is set.
   void Resize(int64_t rows);
   int64_t rows() const { return rows_; }
   const Signature& signature() const { return *signature_; }
   const std::vector<Tensor>& tensors() const { return tensors_; }
 
-  // Store a value of column `column` (index into Signature::inputs) in row `row` < rows(), converted to the tensor's
-  // type. Each refuses (kInvalidArgument; the message names column, value, what was expected) what the signature does
-  // not allow: a fraction for an integer column, missing where it may not be, a value beyond Input::abs_max, infinity,
-  // a number for a string column. Number(5.0) is good for an integer column, 5.5 is not; 0 and 1 are good for a bool
-  // column. NaN is a missing value. A value of a float32 column is rounded to float32 first, whatever the tensor's
-  // type: that is what the original was given.
+  // Store a value of column `column` (index into Signature::inputs) in row `row` < rows(),
+  // converted to the tensor's type. Each refuses (kInvalidArgument; the message names column,
+  // value, what was expected) what the signature does not allow: a fraction for an integer column,
+  // missing where it may not be, a value beyond Input::abs_max, infinity, a number for a string
+  // column. Number(5.0) is good for an integer column, 5.5 is not; 0 and 1 are good for a bool
+  // column. NaN is a missing value. A value of a float32 column is rounded to float32 first,
+  // whatever the tensor's type: that is what the original was given.
   Status SetNumber(int64_t row, int column, double value);
   // Exact for integers beyond 2^53 in int64 columns; else as SetNumber.
   Status SetInteger(int64_t row, int column, int64_t value);
   Status SetString(int64_t row, int column, std::string_view value);
-  // true and false: for bool columns (1 and 0 in numeric tensors, "True" and "False" in string tensors).
+  // true and false: for bool columns (1 and 0 in numeric tensors, "True" and "False" in string
+  // tensors).
   Status SetBool(int64_t row, int column, bool value);
-  // NaN in tensors of floating point numbers, "" in tensors of strings; refused where the tensor holds integers.
+  // NaN in tensors of floating point numbers, "" in tensors of strings; refused where the tensor
+  // holds integers.
   Status SetMissing(int64_t row, int column);
 
  private:
@@ -114,9 +121,11 @@ class Tensors {
 
 inline Status Tensors::SetNumber(int64_t row, int column, double value) {
   const Place& place = places_[static_cast<size_t>(column)];
-  // False for NaN. The bound of an integer column is at most 2^53, so that the cast to an integer is defined.
-  const bool is_quick = std::fabs(value) <= place.quick_max &&
-                        (!place.is_integer || static_cast<double>(static_cast<int64_t>(value)) == value);
+  // False for NaN. The bound of an integer column is at most 2^53, so that the cast to an integer
+  // is defined.
+  const bool is_quick =
+      std::fabs(value) <= place.quick_max &&
+      (!place.is_integer || static_cast<double>(static_cast<int64_t>(value)) == value);
   if (is_quick) [[likely]] {
     char* cell = place.data + row * place.stride;
     switch (place.quick) {
@@ -138,7 +147,8 @@ inline Status Tensors::SetNumber(int64_t row, int column, double value) {
 
 inline Status Tensors::SetInteger(int64_t row, int column, int64_t value) {
   constexpr int64_t kExact = int64_t{1} << 53;
-  if (value >= -kExact && value <= kExact) [[likely]] return SetNumber(row, column, static_cast<double>(value));
+  if (value >= -kExact && value <= kExact) [[likely]]
+    return SetNumber(row, column, static_cast<double>(value));
   return SetIntegerSlowly(row, column, value);
 }
 

@@ -27,10 +27,10 @@ class OtherProcess final : public penstock::cli::UserCode {
     for (std::string& word : words) argv.push_back(word.data());
     argv.push_back(nullptr);
     execvp(argv[0], argv.data());
-    return penstock::FromErrno(
-        errno, fmt::format("this command needs Python, and '{}' cannot be run; set PENSTOCK_PYTHON to the Python that "
-                           "has the model's packages and penstock",
-                           python));
+    return penstock::FromErrno(errno, fmt::format("this command needs Python, and '{}' cannot be "
+                                                  "run; set PENSTOCK_PYTHON to the Python that "
+                                                  "has the model's packages and penstock",
+                                                  python));
   }
 
  private:

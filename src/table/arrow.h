@@ -3,9 +3,10 @@
 
 #include <cstdint>
 
-// The structures of the Arrow C data interface and the Arrow C stream interface, as their specifications print them
-// (https://arrow.apache.org/docs/format/CDataInterface.html, .../CStreamInterface.html). The guards are those that the
-// specifications ask for, so that this header and another library's copy may meet in one file.
+// The structures of the Arrow C data interface and the Arrow C stream interface, as their
+// specifications print them (https://arrow.apache.org/docs/format/CDataInterface.html,
+// .../CStreamInterface.html). The guards are those that the specifications ask for, so that this
+// header and another library's copy may meet in one file.
 extern "C" {
 
 #ifndef ARROW_C_DATA_INTERFACE

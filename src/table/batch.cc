@@ -25,7 +25,9 @@ ArrowType TypeOf(ColumnType type) {
   return NANOARROW_TYPE_UNINITIALIZED;
 }
 
-Status OutOfMemory() { return ResourceExhausted("memory is short for a batch of rows; read fewer columns or rows"); }
+Status OutOfMemory() {
+  return ResourceExhausted("memory is short for a batch of rows; read fewer columns or rows");
+}
 
 Result<ColumnType> ColumnTypeOf(const ArrowSchema& column) {
   const std::string_view format = column.format == nullptr ? "" : column.format;
@@ -36,10 +38,11 @@ Result<ColumnType> ColumnTypeOf(const ArrowSchema& column) {
     if (format == "u") return ColumnType::kString;
     if (format == "z") return ColumnType::kBinary;
   }
-  return Unimplemented(fmt::format("column '{}' has the Arrow format '{}'{}; int64, float64, bool, utf8 and binary are "
-                                   "read",
-                                   column.name == nullptr ? "" : column.name, format,
-                                   column.dictionary == nullptr ? "" : " with a dictionary"));
+  return Unimplemented(fmt::format(
+      "column '{}' has the Arrow format '{}'{}; int64, float64, bool, utf8 and binary are "
+      "read",
+      column.name == nullptr ? "" : column.name, format,
+      column.dictionary == nullptr ? "" : " with a dictionary"));
 }
 
 ArrowErrorCode Fill(const std::vector<Field>& fields, ArrowSchema* schema) {
@@ -109,7 +112,8 @@ struct BatchBuilder::State {
   }
 
   void Keep(ArrowErrorCode code) {
-    if (code != NANOARROW_OK) [[unlikely]] error = code;
+    if (code != NANOARROW_OK) [[unlikely]]
+      error = code;
   }
 };
 
@@ -123,7 +127,8 @@ BatchBuilder::~BatchBuilder() = default;
 
 void BatchBuilder::AppendNull(size_t column) {
   PENSTOCK_CHECK(column < state_->fields.size());
-  if (state_->error == NANOARROW_OK) state_->Keep(ArrowArrayAppendNull(state_->batch.get()->children[column], 1));
+  if (state_->error == NANOARROW_OK)
+    state_->Keep(ArrowArrayAppendNull(state_->batch.get()->children[column], 1));
 }
 
 void BatchBuilder::AppendInt64(size_t column, int64_t value) {
@@ -144,7 +149,8 @@ void BatchBuilder::AppendBool(size_t column, bool value) {
 void BatchBuilder::AppendBytes(size_t column, std::string_view value) {
   PENSTOCK_CHECK(static_cast<int64_t>(value.size()) <= kValueBytesMax);
   if (state_->error != NANOARROW_OK) return;
-  const ColumnType type = state_->fields[column].type == ColumnType::kBinary ? ColumnType::kBinary : ColumnType::kString;
+  const ColumnType type = state_->fields[column].type == ColumnType::kBinary ? ColumnType::kBinary
+                                                                             : ColumnType::kString;
   ArrowBufferView view;
   view.data.data = value.data();
   view.size_bytes = static_cast<int64_t>(value.size());
@@ -162,11 +168,13 @@ int64_t BatchBuilder::rows() const { return state_->rows; }
 
 bool BatchBuilder::is_full() const {
   const int64_t row_bytes = static_cast<int64_t>(state_->fields.size() * sizeof(int64_t));
-  return state_->rows >= kBatchRowsMax || state_->bytes + state_->rows * row_bytes >= kBatchBytesMax;
+  return state_->rows >= kBatchRowsMax ||
+         state_->bytes + state_->rows * row_bytes >= kBatchBytesMax;
 }
 
 Result<Batch> BatchBuilder::Finish() {
-  if (state_->error == NANOARROW_OK) state_->Keep(ArrowArrayFinishBuildingDefault(state_->batch.get(), nullptr));
+  if (state_->error == NANOARROW_OK)
+    state_->Keep(ArrowArrayFinishBuildingDefault(state_->batch.get(), nullptr));
   if (state_->error != NANOARROW_OK) {
     state_->batch.Reset();
     state_->Start();

@@ -13,7 +13,8 @@
 
 namespace penstock::table {
 
-// The types of a column; Arrow's int64, float64, bool, utf8 and binary. Every column may hold nulls.
+// The types of a column; Arrow's int64, float64, bool, utf8 and binary. Every column may hold
+// nulls.
 enum class ColumnType { kInt64, kFloat64, kBool, kString, kBinary };
 
 std::string_view ColumnTypeName(ColumnType type);  // "int64", "float64", "bool", "string", "binary"
@@ -25,7 +26,8 @@ struct Field {
   friend bool operator==(const Field&, const Field&) = default;
 };
 
-// Owns an Arrow structure: released when it goes, unless it was moved out. Movable; not thread-safe.
+// Owns an Arrow structure: released when it goes, unless it was moved out. Movable; not
+// thread-safe.
 template <typename T>
 class Owned {
  public:
@@ -58,8 +60,8 @@ using OwnedSchema = Owned<ArrowSchema>;
 // A batch: a struct array with one child per column.
 using Batch = Owned<ArrowArray>;
 
-// Rows and bytes of values after which a batch should be finished: large enough to cost nothing a row, small enough
-// that two of them are no burden.
+// Rows and bytes of values after which a batch should be finished: large enough to cost nothing a
+// row, small enough that two of them are no burden.
 inline constexpr int64_t kBatchRowsMax = 65'536;
 inline constexpr int64_t kBatchBytesMax = int64_t{64} << 20;
 // Of one string or binary value. Arrow's 32-bit offsets hold a full batch and one such value.
@@ -68,12 +70,13 @@ inline constexpr int64_t kValueBytesMax = int64_t{1} << 30;
 // A struct schema of these columns, each nullable. kResourceExhausted when memory is short.
 Result<OwnedSchema> MakeSchema(const std::vector<Field>& fields);
 
-// The columns of a struct schema; kUnimplemented, naming the column, for an Arrow type that ColumnType does not have.
+// The columns of a struct schema; kUnimplemented, naming the column, for an Arrow type that
+// ColumnType does not have.
 Result<std::vector<Field>> FieldsOf(const ArrowSchema& schema);
 
-// Makes batches column by column. Append one value to every column, then call EndRow; the builder is ready for the next
-// batch after Finish. Values go to columns of their type; anything else is a programmer's error. Lack of memory is told
-// by Finish. Movable; not thread-safe.
+// Makes batches column by column. Append one value to every column, then call EndRow; the builder
+// is ready for the next batch after Finish. Values go to columns of their type; anything else is a
+// programmer's error. Lack of memory is told by Finish. Movable; not thread-safe.
 class BatchBuilder {
  public:
   explicit BatchBuilder(std::vector<Field> fields);
@@ -85,7 +88,8 @@ class BatchBuilder {
   void AppendInt64(size_t column, int64_t value);
   void AppendFloat64(size_t column, double value);
   void AppendBool(size_t column, bool value);
-  // For kString and kBinary, at most kValueBytesMax. The caller has checked that a string is UTF-8 (IsUtf8).
+  // For kString and kBinary, at most kValueBytesMax. The caller has checked that a string is UTF-8
+  // (IsUtf8).
   void AppendBytes(size_t column, std::string_view value);
   void EndRow();
 
@@ -102,7 +106,8 @@ class BatchBuilder {
   std::unique_ptr<State> state_;
 };
 
-// Whether bytes are well-formed UTF-8 (Unicode 15, table 3-7): no overlong forms, no surrogates, at most U+10FFFF.
+// Whether bytes are well-formed UTF-8 (Unicode 15, table 3-7): no overlong forms, no surrogates, at
+// most U+10FFFF.
 bool IsUtf8(std::string_view bytes);
 
 }  // namespace penstock::table

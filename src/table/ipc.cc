@@ -29,7 +29,8 @@ Status WriteFailed(int error) {
   return FromErrno(error, "cannot write the stream");
 }
 
-ArrowErrorCode WriteSome(ArrowIpcOutputStream* stream, const void* bytes, int64_t size, int64_t* written, ArrowError*) {
+ArrowErrorCode WriteSome(ArrowIpcOutputStream* stream, const void* bytes, int64_t size,
+                         int64_t* written, ArrowError*) {
   auto& output = *static_cast<Output*>(stream->private_data);
   while (true) {
     const ssize_t count = write(output.descriptor, bytes, static_cast<size_t>(size));
@@ -49,7 +50,8 @@ struct Input {
   bool saw_end = false;  // the last bytes read were the end that Finish writes
 };
 
-ArrowErrorCode ReadAllOf(ArrowIpcInputStream* stream, uint8_t* bytes, int64_t size, int64_t* size_read, ArrowError*) {
+ArrowErrorCode ReadAllOf(ArrowIpcInputStream* stream, uint8_t* bytes, int64_t size,
+                         int64_t* size_read, ArrowError*) {
   auto& input = *static_cast<Input*>(stream->private_data);
   const std::span<uint8_t> into(bytes, static_cast<size_t>(size));
   size_t filled = 0;
@@ -63,7 +65,8 @@ ArrowErrorCode ReadAllOf(ArrowIpcInputStream* stream, uint8_t* bytes, int64_t si
     filled += *count;
   }
   *size_read = static_cast<int64_t>(filled);
-  input.saw_end = filled == kEndOfStream.size() && std::ranges::equal(into.first(filled), kEndOfStream);
+  input.saw_end =
+      filled == kEndOfStream.size() && std::ranges::equal(into.first(filled), kEndOfStream);
   return NANOARROW_OK;
 }
 
@@ -91,9 +94,10 @@ struct IpcWriter::State {
   }
 
   Status Start() {
-    ArrowIpcOutputStream stream{.write = WriteSome,
-                                .release = [](ArrowIpcOutputStream* self) { self->release = nullptr; },
-                                .private_data = &output};
+    ArrowIpcOutputStream stream{
+        .write = WriteSome,
+        .release = [](ArrowIpcOutputStream* self) { self->release = nullptr; },
+        .private_data = &output};
     PENSTOCK_TRY(StatusOf(ArrowIpcWriterInit(&writer, &stream)));
     schema = PENSTOCK_TRY(MakeSchema(fields));
     PENSTOCK_TRY(StatusOf(ArrowArrayViewInitFromSchema(&view, schema.get(), &error)));
@@ -115,8 +119,10 @@ Result<IpcWriter> IpcWriter::Open(int descriptor, std::vector<Field> fields) {
 }
 
 Status IpcWriter::Write(const Batch& batch) {
-  PENSTOCK_TRY(state_->StatusOf(ArrowArrayViewSetArray(&state_->view, batch.get(), &state_->error)));
-  return state_->StatusOf(ArrowIpcWriterWriteArrayView(&state_->writer, &state_->view, &state_->error));
+  PENSTOCK_TRY(
+      state_->StatusOf(ArrowArrayViewSetArray(&state_->view, batch.get(), &state_->error)));
+  return state_->StatusOf(
+      ArrowIpcWriterWriteArrayView(&state_->writer, &state_->view, &state_->error));
 }
 
 Status IpcWriter::Finish() {
@@ -136,8 +142,10 @@ struct IpcReader::State {
     if (code == NANOARROW_OK) return {};
     if (!input.status.ok()) return input.status;
     if (code == ENOMEM) return ResourceExhausted("memory is short for a batch of rows");
-    const char* reason = stream.get_last_error == nullptr ? nullptr : stream.get_last_error(&stream);
-    return DataLoss(fmt::format("the Arrow stream is cut off or damaged: {}", reason == nullptr ? "" : reason));
+    const char* reason =
+        stream.get_last_error == nullptr ? nullptr : stream.get_last_error(&stream);
+    return DataLoss(
+        fmt::format("the Arrow stream is cut off or damaged: {}", reason == nullptr ? "" : reason));
   }
 };
 

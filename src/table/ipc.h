@@ -13,8 +13,9 @@
 // Arrow IPC streams (https://arrow.apache.org/docs/format/Columnar.html#ipc-streaming-format).
 namespace penstock::table {
 
-// Writes a stream to a file descriptor, which it does not own: schema, batches, end. Movable; not thread-safe. A reader
-// that went away is kCancelled (SIGPIPE must be ignored or blocked); other errors of write as FromErrno.
+// Writes a stream to a file descriptor, which it does not own: schema, batches, end. Movable; not
+// thread-safe. A reader that went away is kCancelled (SIGPIPE must be ignored or blocked); other
+// errors of write as FromErrno.
 class IpcWriter {
  public:
   // Writes the schema.
@@ -36,9 +37,9 @@ class IpcWriter {
 // Reads up to `into.size()` bytes; 0 at the end.
 using ReadBytes = std::function<Result<size_t>(std::span<uint8_t> into)>;
 
-// Reads a stream. Only the formats that IpcWriter writes need to pass: dictionaries and compression are refused. A
-// malformed or cut-off stream is kDataLoss, one without the end that Finish writes too; an error of `read` comes back as
-// it is.
+// Reads a stream. Only the formats that IpcWriter writes need to pass: dictionaries and compression
+// are refused. A malformed or cut-off stream is kDataLoss, one without the end that Finish writes
+// too; an error of `read` comes back as it is.
 class IpcReader : public BatchSource {
  public:
   explicit IpcReader(ReadBytes read);

@@ -40,7 +40,8 @@ int GetSchema(ArrowArrayStream* stream, ArrowSchema* out) {
 }
 
 int GetNext(ArrowArrayStream* stream, ArrowArray* out) {
-  if (const Status before = Of(stream).outcome->status(); !before.ok()) return Of(stream).Fail(before);
+  if (const Status before = Of(stream).outcome->status(); !before.ok())
+    return Of(stream).Fail(before);
   Result<Batch> batch = Of(stream).source->Next();
   if (!batch.ok()) return Of(stream).Fail(batch.status());
   batch->MoveTo(out);

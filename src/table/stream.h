@@ -21,8 +21,8 @@ class BatchSource {
   virtual Result<Batch> Next() = 0;
 };
 
-// What became of a stream that was handed to a consumer through Arrow's C interface, which knows error texts only.
-// Thread-safe.
+// What became of a stream that was handed to a consumer through Arrow's C interface, which knows
+// error texts only. Thread-safe.
 class StreamOutcome {
  public:
   // The error that ended the stream; OK before, and for a stream that was read to its end.
@@ -43,8 +43,9 @@ class TableStream {
   // The next batch; an empty one (`empty()`) at the end. Every later call repeats an error.
   Result<Batch> Next();
 
-  // Hands the stream over through the Arrow C stream interface; the consumer releases *out, from any thread. An error is
-  // an errno value (EINVAL for what the source holds, else EIO) with the message of the Status, and stays in outcome().
+  // Hands the stream over through the Arrow C stream interface; the consumer releases *out, from
+  // any thread. An error is an errno value (EINVAL for what the source holds, else EIO) with the
+  // message of the Status, and stays in outcome().
   void Export(ArrowArrayStream* out) &&;
   // Shared with an exported stream: what it ended with.
   std::shared_ptr<const StreamOutcome> outcome() const { return outcome_; }

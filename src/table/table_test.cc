@@ -35,7 +35,8 @@ std::string FileBytes(const std::string& name) {
 
 // Gives the bytes a few at a time, as a pipe may.
 ReadBytes From(std::string bytes, size_t at_once = 7) {
-  return [bytes = std::move(bytes), at_once, at = size_t{0}](std::span<uint8_t> into) mutable -> Result<size_t> {
+  return [bytes = std::move(bytes), at_once,
+          at = size_t{0}](std::span<uint8_t> into) mutable -> Result<size_t> {
     const size_t count = std::min({into.size(), at_once, bytes.size() - at});
     std::copy_n(bytes.begin() + static_cast<ptrdiff_t>(at), count, into.begin());
     at += count;
@@ -43,7 +44,9 @@ ReadBytes From(std::string bytes, size_t at_once = 7) {
   };
 }
 
-TableStream Stream(std::string bytes) { return TableStream(std::make_unique<IpcReader>(From(std::move(bytes)))); }
+TableStream Stream(std::string bytes) {
+  return TableStream(std::make_unique<IpcReader>(From(std::move(bytes))));
+}
 
 template <typename T>
 T ValueAt(const Batch& batch, int64_t column, int64_t row) {
@@ -138,8 +141,9 @@ TEST(IpcReader, ReadsWhatPyarrowWrote) {
 
 TEST(IpcReader, NamesTheColumnOfATypeItDoesNotKnow) {
   TableStream stream = Stream(FileBytes("pyarrow_26_timestamp.arrows"));
-  EXPECT_EQ(stream.Fields().status().message(),
-            "column 'd' has the Arrow format 'tsu:'; int64, float64, bool, utf8 and binary are read");
+  EXPECT_EQ(
+      stream.Fields().status().message(),
+      "column 'd' has the Arrow format 'tsu:'; int64, float64, bool, utf8 and binary are read");
 }
 
 TEST(IpcReader, RefusesAStreamThatIsCutOffAnywhere) {
@@ -154,8 +158,9 @@ TEST(IpcReader, RefusesAStreamThatIsCutOffAnywhere) {
 }
 
 TEST(IpcReader, PassesOnTheErrorOfWhatItReadsFrom) {
-  TableStream stream(std::make_unique<IpcReader>(
-      [](std::span<uint8_t>) -> Result<size_t> { return Unavailable("the pipe is out of order"); }));
+  TableStream stream(std::make_unique<IpcReader>([](std::span<uint8_t>) -> Result<size_t> {
+    return Unavailable("the pipe is out of order");
+  }));
   EXPECT_EQ(stream.Fields().status().message(), "the pipe is out of order");
 }
 
@@ -170,9 +175,10 @@ TEST(IpcWriter, WritesWhatTheReaderReads) {
     EXPECT_TRUE(out->Finish().ok());
     close(descriptor);
   });
-  TableStream stream(std::make_unique<IpcReader>([descriptor = ends[0]](std::span<uint8_t> into) -> Result<size_t> {
-    return static_cast<size_t>(read(descriptor, into.data(), into.size()));
-  }));
+  TableStream stream(std::make_unique<IpcReader>(
+      [descriptor = ends[0]](std::span<uint8_t> into) -> Result<size_t> {
+        return static_cast<size_t>(read(descriptor, into.data(), into.size()));
+      }));
   EXPECT_EQ(*stream.Fields(), kFields);
   ExpectThreeRows(*stream.Next());
   ExpectThreeRows(*stream.Next());
@@ -230,7 +236,8 @@ TEST(TableStream, KeepsTheStatusOfAnExportedStreamThatFails) {
   for (int i = 0; i < 2; ++i) {  // the error stays
     Batch batch;
     EXPECT_EQ(exported.get_next(&exported, batch.get()), EIO);
-    EXPECT_STREQ(exported.get_last_error(&exported), "the Arrow stream is cut off or damaged: it has no end");
+    EXPECT_STREQ(exported.get_last_error(&exported),
+                 "the Arrow stream is cut off or damaged: it has no end");
   }
   exported.release(&exported);
   EXPECT_EQ(outcome->status().code(), Code::kDataLoss);
@@ -238,12 +245,14 @@ TEST(TableStream, KeepsTheStatusOfAnExportedStreamThatFails) {
 
 // Table 3-7 of the Unicode standard.
 TEST(Utf8, KnowsWellFormedSequences) {
-  for (const char* text : {"", "plain ASCII, long enough for a word", "\xC2\x80", "\xDF\xBF", "\xE0\xA0\x80", "\xED\x9F\xBF",
-                           "\xEE\x80\x80", "\xEF\xBF\xBF", "\xF0\x90\x80\x80", "\xF4\x8F\xBF\xBF", "12345678\xC3\xBC"}) {
+  for (const char* text : {"", "plain ASCII, long enough for a word", "\xC2\x80", "\xDF\xBF",
+                           "\xE0\xA0\x80", "\xED\x9F\xBF", "\xEE\x80\x80", "\xEF\xBF\xBF",
+                           "\xF0\x90\x80\x80", "\xF4\x8F\xBF\xBF", "12345678\xC3\xBC"}) {
     EXPECT_TRUE(IsUtf8(text)) << text;
   }
-  for (const char* text : {"\x80", "\xC1\xBF", "\xC2", "\xE0\x9F\xBF", "\xED\xA0\x80", "\xEF\xBF", "\xF0\x8F\xBF\xBF",
-                           "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xFF", "1234567\xFC"}) {
+  for (const char* text :
+       {"\x80", "\xC1\xBF", "\xC2", "\xE0\x9F\xBF", "\xED\xA0\x80", "\xEF\xBF", "\xF0\x8F\xBF\xBF",
+        "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xFF", "1234567\xFC"}) {
     EXPECT_FALSE(IsUtf8(text)) << text;
   }
   EXPECT_TRUE(IsUtf8(std::string_view("a\0b", 3)));

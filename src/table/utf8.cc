@@ -6,10 +6,15 @@
 namespace penstock::table {
 namespace {
 
-// Length of the well-formed sequence at the front of `bytes`, which is not empty; 0 when there is none.
+// Length of the well-formed sequence at the front of `bytes`, which is not empty; 0 when there is
+// none.
 size_t SequenceLength(std::string_view bytes) {
-  const auto at = [&](size_t i) { return i < bytes.size() ? static_cast<unsigned char>(bytes[i]) : 0U; };
-  const auto is_tail = [&](size_t i, unsigned low = 0x80, unsigned high = 0xBF) { return at(i) >= low && at(i) <= high; };
+  const auto at = [&](size_t i) {
+    return i < bytes.size() ? static_cast<unsigned char>(bytes[i]) : 0U;
+  };
+  const auto is_tail = [&](size_t i, unsigned low = 0x80, unsigned high = 0xBF) {
+    return at(i) >= low && at(i) <= high;
+  };
   const unsigned lead = at(0);
   if (lead < 0x80) return 1;
   if (lead >= 0xC2 && lead <= 0xDF) return is_tail(1) ? 2 : 0;

@@ -25,8 +25,9 @@ struct UserError {
 // A regressor. `refuses` gives the exception's text for a row, or "".
 class FakeOriginal : public Original {
  public:
-  explicit FakeOriginal(std::function<double(const Row&)> f,
-                        std::function<std::string(const Row&)> refuses = [](const Row&) { return ""; })
+  explicit FakeOriginal(
+      std::function<double(const Row&)> f,
+      std::function<std::string(const Row&)> refuses = [](const Row&) { return ""; })
       : f_(std::move(f)), refuses_(std::move(refuses)) {}
 
   Result<engine::Predictions> Predict(const Columns& rows) override {
@@ -35,7 +36,8 @@ class FakeOriginal : public Original {
     for (int64_t i = 0; i < rows.rows(); ++i) {
       const Row row = Numbers(rows, i);
       const std::string refusal = refuses_(row);
-      if (!refusal.empty()) return Status::FromException(std::make_exception_ptr(UserError{refusal}), refusal);
+      if (!refusal.empty())
+        return Status::FromException(std::make_exception_ptr(UserError{refusal}), refusal);
       answers.values.push_back(f_(row));
     }
     return answers;
@@ -48,9 +50,12 @@ class FakeOriginal : public Original {
     Row row;
     for (int column = 0; column < rows.width(); ++column) {
       const Cell cell = rows.At(index, column);
-      if (const double* number = std::get_if<double>(&cell)) row.push_back(*number);
-      else if (const int64_t* integer = std::get_if<int64_t>(&cell)) row.push_back(static_cast<double>(*integer));
-      else row.push_back(std::nan(""));
+      if (const double* number = std::get_if<double>(&cell))
+        row.push_back(*number);
+      else if (const int64_t* integer = std::get_if<int64_t>(&cell))
+        row.push_back(static_cast<double>(*integer));
+      else
+        row.push_back(std::nan(""));
     }
     return row;
   }
@@ -59,7 +64,8 @@ class FakeOriginal : public Original {
   std::function<std::string(const Row&)> refuses_;
 };
 
-// A native form: a function of one row of one float64 tensor, of its place in the call and of the call's size.
+// A native form: a function of one row of one float64 tensor, of its place in the call and of the
+// call's size.
 using NativeFunction = std::function<double(const Row&, int64_t place, int64_t rows)>;
 
 class FakeModel : public engine::Model {
@@ -97,7 +103,8 @@ class FakeModel : public engine::Model {
 };
 
 inline ParityOptions WithNative(NativeFunction f) {
-  return {.load = [f](const package::Signature& signature, const package::EngineEntry& entry, std::string_view) {
+  return {.load = [f](const package::Signature& signature, const package::EngineEntry& entry,
+                      std::string_view) {
     return Result<std::unique_ptr<engine::Model>>(std::make_unique<FakeModel>(signature, entry, f));
   }};
 }
@@ -106,7 +113,8 @@ inline ParityOptions WithNative(NativeFunction f) {
 inline Candidate NumbersCandidate(size_t width) {
   package::TensorSpec spec{.name = "X"};
   for (size_t i = 0; i < width; ++i) spec.columns.push_back(static_cast<int>(i));
-  return {.entry = {.file = "evaluator.safetensors", .encoding = {.tensors = {spec}}}, .bytes = "native"};
+  return {.entry = {.file = "evaluator.safetensors", .encoding = {.tensors = {spec}}},
+          .bytes = "native"};
 }
 
 }  // namespace penstock::train

@@ -12,16 +12,19 @@
 
 namespace penstock::train {
 
-// A candidate, loaded, that answers whatever values it is given: the limits of the signature do not hold here. Not
-// thread-safe.
+// A candidate, loaded, that answers whatever values it is given: the limits of the signature do not
+// hold here. Not thread-safe.
 class NativeForm {
  public:
   // `candidate` and `signature` must outlive it.
-  static Result<std::unique_ptr<NativeForm>> Load(const package::Signature& signature, const Candidate& candidate,
+  static Result<std::unique_ptr<NativeForm>> Load(const package::Signature& signature,
+                                                  const Candidate& candidate,
                                                   const ParityOptions& options);
 
-  // Answers these rows in one call. An error is that of the first row that the engine refuses, or of the call.
-  Status Predict(const Columns& columns, std::span<const int64_t> rows, engine::Predictions& answers);
+  // Answers these rows in one call. An error is that of the first row that the engine refuses, or
+  // of the call.
+  Status Predict(const Columns& columns, std::span<const int64_t> rows,
+                 engine::Predictions& answers);
 
  private:
   NativeForm(const package::Signature& signature, const Candidate& candidate,

@@ -11,9 +11,10 @@ namespace penstock::train {
 class Original {
  public:
   virtual ~Original() = default;
-  // Answers every row, in the form that an engine answers in: class indices or values, and probabilities where the
-  // signature has them; is_float32 when the original's own numbers are float32. What user code raises comes back as
-  // Status::FromException with "ValueError: its message".
+  // Answers every row, in the form that an engine answers in: class indices or values, and
+  // probabilities where the signature has them; is_float32 when the original's own numbers are
+  // float32. What user code raises comes back as Status::FromException with "ValueError: its
+  // message".
   virtual Result<engine::Predictions> Predict(const Columns& rows) = 0;
 };
 

@@ -26,10 +26,11 @@ Columns Sample(const Columns& rows) {
   return rows.Gather(sample);
 }
 
-// Times the original on single rows. Where it answers them otherwise than in a batch there is no one answer to be native
-// for, and `inexpressible` says so.
-Status AskSingly(const package::Signature& signature, const Columns& rows, const engine::Predictions& answers,
-                 Original& original, const ParityOptions& options, ParityReport& report, std::string& inexpressible) {
+// Times the original on single rows. Where it answers them otherwise than in a batch there is no
+// one answer to be native for, and `inexpressible` says so.
+Status AskSingly(const package::Signature& signature, const Columns& rows,
+                 const engine::Predictions& answers, Original& original,
+                 const ParityOptions& options, ParityReport& report, std::string& inexpressible) {
   const Comparison comparison(signature, answers, kFloat32Tolerance);
   const int64_t count = std::min(rows.rows(), kSingleRowsMax);
   const int64_t begin = options.clock->MonotonicNs();
@@ -44,9 +45,10 @@ Status AskSingly(const package::Signature& signature, const Columns& rows, const
     PENSTOCK_TRY(CheckAnswers(signature, answer, 1));
     const Distance distance = comparison.Rows(answers, row, answer, 0);
     if (!distance.agrees && inexpressible.empty()) {
-      inexpressible = fmt::format("the model answers row {} otherwise alone than among others ({}), so that no native "
-                                  "form can answer as it does",
-                                  GivenRow(row, rows.rows(), report.rows_given), distance.text);
+      inexpressible = fmt::format(
+          "the model answers row {} otherwise alone than among others ({}), so that no native "
+          "form can answer as it does",
+          GivenRow(row, rows.rows(), report.rows_given), distance.text);
     }
   }
   std::ranges::nth_element(times, times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2));
@@ -54,13 +56,18 @@ Status AskSingly(const package::Signature& signature, const Columns& rows, const
   return {};
 }
 
-int64_t RefusedCount(const Findings& findings) { return std::ranges::count_if(findings.replies, &Reply::is_refused); }
+int64_t RefusedCount(const Findings& findings) {
+  return std::ranges::count_if(findings.replies, &Reply::is_refused);
+}
 
 }  // namespace
 
-Result<ParityReport> CheckParity(const package::Signature& signature, const std::vector<Candidate>& candidates,
-                                 const Columns& rows_given, Original& original, const ParityOptions& options) {
-  ParityReport report{.rows_given = rows_given.rows(), .seed = options.seed, .signature = signature};
+Result<ParityReport> CheckParity(const package::Signature& signature,
+                                 const std::vector<Candidate>& candidates,
+                                 const Columns& rows_given, Original& original,
+                                 const ParityOptions& options) {
+  ParityReport report{
+      .rows_given = rows_given.rows(), .seed = options.seed, .signature = signature};
   const Columns rows = rows_given.rows() > kParityRowsMax ? Sample(rows_given) : rows_given;
   report.rows = rows.rows();
   Questions questions(signature, rows, original, options.poll);
@@ -70,7 +77,8 @@ Result<ParityReport> CheckParity(const package::Signature& signature, const std:
   const std::vector<ColumnRange> ranges = RangesOf(rows);
   const std::vector<Probe> probes = MakeProbes(signature, rows, ranges, options.seed);
   Findings findings = PENSTOCK_TRY(FindRefusals(signature, rows, ranges, probes, questions));
-  PENSTOCK_TRY(AskSingly(signature, rows, answers, original, options, report, findings.inexpressible));
+  PENSTOCK_TRY(
+      AskSingly(signature, rows, answers, original, options, report, findings.inexpressible));
   report.probes = static_cast<int64_t>(findings.probes.size());
   report.probes_refused = RefusedCount(findings);
   report.refusals = findings.refusals;
@@ -101,8 +109,9 @@ double DifferingShareUpper95(int64_t differing, int64_t rows) {
     double sum = 0;
     double log_term = n * std::log1p(-share);  // of X = 0
     for (int64_t k = 0; k <= differing; ++k) {
-      if (k > 0) log_term += std::log((n - static_cast<double>(k) + 1) / static_cast<double>(k)) + std::log(share) -
-                             std::log1p(-share);
+      if (k > 0)
+        log_term += std::log((n - static_cast<double>(k) + 1) / static_cast<double>(k)) +
+                    std::log(share) - std::log1p(-share);
       sum += std::exp(log_term);
     }
     return sum;

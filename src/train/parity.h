@@ -17,8 +17,8 @@
 #include "train/original.h"
 #include "train/rows.h"
 
-// Parity: does a native form of a model answer what the model itself answers? docs/internals/parity.md says what is
-// compared, how, and how the report reads.
+// Parity: does a native form of a model answer what the model itself answers?
+// docs/internals/parity.md says what is compared, how, and how the report reads.
 namespace penstock::train {
 
 inline constexpr int64_t kParityRowsMax = 100'000;
@@ -30,8 +30,9 @@ struct Candidate {
   std::string bytes;  // of entry.file
 };
 
-// Two numbers agree when they are nearer than absolute x scale + relative x the larger. The scale of a probability is 1;
-// that of an output is the largest number the original gives for it, or 1 at most unless `grows`.
+// Two numbers agree when they are nearer than absolute x scale + relative x the larger. The scale
+// of a probability is 1; that of an output is the largest number the original gives for it, or 1 at
+// most unless `grows`.
 struct Tolerance {
   double relative = 0;
   double absolute = 0;
@@ -43,13 +44,15 @@ inline constexpr Tolerance kFloat32Tolerance{.relative = 1e-5, .absolute = 1e-6}
 
 struct ParityOptions {
   // Makes an engine of a candidate's bytes; empty: engine::LoadBytes.
-  std::function<Result<std::unique_ptr<engine::Model>>(const package::Signature&, const package::EngineEntry&,
-                                                       std::string_view)>
+  std::function<Result<std::unique_ptr<engine::Model>>(
+      const package::Signature&, const package::EngineEntry&, std::string_view)>
       load;
-  // Asked often (every few milliseconds of native work, between calls of the original); an error ends the check.
+  // Asked often (every few milliseconds of native work, between calls of the original); an error
+  // ends the check.
   std::function<Status()> poll;
   uint64_t seed = 0;
-  // For each batch size beyond the first: rows that would take longer are sampled evenly, and the report says so.
+  // For each batch size beyond the first: rows that would take longer are sampled evenly, and the
+  // report says so.
   double seconds_per_pass_max = 60;
   const Clock* clock = &Clock::System();
 };
@@ -64,14 +67,14 @@ struct Pass {
 
 // A row or a probe on which the two differ, or which one of them refused.
 struct Difference {
-  int64_t row = 0;            // of the rows given
-  std::string probe;          // "" for a row itself; else what was changed: "age = 1e+39"
-  json::Value inputs;         // a record
-  json::Value original;       // {"prediction", "probabilities"?} or {"refused": reason}
+  int64_t row = 0;       // of the rows given
+  std::string probe;     // "" for a row itself; else what was changed: "age = 1e+39"
+  json::Value inputs;    // a record
+  json::Value original;  // {"prediction", "probabilities"?} or {"refused": reason}
   json::Value native;
-  double absolute = 0;        // the largest over what the answer contains; labels that differ count 1
+  double absolute = 0;  // the largest over what the answer contains; labels that differ count 1
   double relative = 0;
-  std::string text;           // the two in a few words, the original first: "0.31 against 0.39"
+  std::string text;  // the two in a few words, the original first: "0.31 against 0.39"
 };
 
 // What an engine cannot vouch for: the server answers 422 there.
@@ -92,27 +95,27 @@ struct CandidateReport {
   double differing_share_upper_95 = 1;  // of all such rows, by Clopper and Pearson, one-sided
   double absolute_max = 0;
   double relative_max = 0;
-  std::vector<Difference> worst;        // of the rows
+  std::vector<Difference> worst;  // of the rows
   int64_t probes_agreed = 0;
-  int64_t probes_limited = 0;           // differ far outside the data: became limits
+  int64_t probes_limited = 0;  // differ far outside the data: became limits
   int64_t probes_differing = 0;
   std::vector<Difference> worst_probes;
   std::vector<Limit> limits;
-  int64_t row_ns = 0;                   // median of one-row calls
-  package::Signature signature;         // the one to publish with this engine
+  int64_t row_ns = 0;            // median of one-row calls
+  package::Signature signature;  // the one to publish with this engine
 };
 
 // What the original itself refuses: the service refuses it too.
 struct Refusal {
   std::string column;
-  std::string kind;    // as Limit::kind
+  std::string kind;  // as Limit::kind
   double abs_max = 0;
   std::string reason;  // "ValueError: Input X contains NaN."
 };
 
 struct ParityReport {
   int64_t rows_given = 0;
-  int64_t rows = 0;       // checked; evenly sampled when more than kParityRowsMax were given
+  int64_t rows = 0;  // checked; evenly sampled when more than kParityRowsMax were given
   int64_t probes = 0;
   int64_t probes_refused = 0;  // by the original
   uint64_t seed = 0;
@@ -120,19 +123,22 @@ struct ParityReport {
   std::vector<Refusal> refusals;
   std::vector<CandidateReport> candidates;  // in order, up to the one that passed
   std::optional<size_t> chosen;             // index into candidates
-  package::Signature signature;             // the chosen one's; the original's refusals alone when there is none
+  package::Signature
+      signature;  // the chosen one's; the original's refusals alone when there is none
 
   json::Value ToJson() const;  // docs/internals/parity.md
 };
 
-// Holds the candidates, in order, against the original on `rows` and on probes, until one passes. Errors are those of
-// the original on the rows themselves (with its exception), of poll, and kInvalidArgument when the original's answers do
-// not fit the signature; a candidate that cannot be loaded or fails is reported, not an error.
-Result<ParityReport> CheckParity(const package::Signature& signature, const std::vector<Candidate>& candidates,
-                                 const Columns& rows, Original& original, const ParityOptions& options = {});
+// Holds the candidates, in order, against the original on `rows` and on probes, until one passes.
+// Errors are those of the original on the rows themselves (with its exception), of poll, and
+// kInvalidArgument when the original's answers do not fit the signature; a candidate that cannot be
+// loaded or fails is reported, not an error.
+Result<ParityReport> CheckParity(const package::Signature& signature,
+                                 const std::vector<Candidate>& candidates, const Columns& rows,
+                                 Original& original, const ParityOptions& options = {});
 
-// The share p for which `differing` or fewer of `rows` differ with 5 % probability: the upper end of the one-sided 95 %
-// interval of Clopper and Pearson (1934). 0 of n gives 1 - 0.05^(1/n).
+// The share p for which `differing` or fewer of `rows` differ with 5 % probability: the upper end
+// of the one-sided 95 % interval of Clopper and Pearson (1934). 0 of n gives 1 - 0.05^(1/n).
 double DifferingShareUpper95(int64_t differing, int64_t rows);
 
 }  // namespace penstock::train

@@ -20,7 +20,8 @@ constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 package::Signature Regression(std::vector<package::Input> inputs) {
-  return {.task = package::Task::kRegression, .has_column_names = true, .inputs = std::move(inputs)};
+  return {
+      .task = package::Task::kRegression, .has_column_names = true, .inputs = std::move(inputs)};
 }
 
 Numbers Normal(int64_t rows, uint64_t seed) {
@@ -84,17 +85,19 @@ TEST(Parity, WhatAgreesEverywherePasses) {
     passes.emplace_back(pass.rows_per_call, pass.is_shuffled);
     EXPECT_EQ(pass.rows, 1000);
   }
-  EXPECT_THAT(passes, testing::ElementsAre(std::pair(1, false), std::pair(2, false), std::pair(7, false),
-                                           std::pair(256, false), std::pair(256, true)));
+  EXPECT_THAT(passes,
+              testing::ElementsAre(std::pair(1, false), std::pair(2, false), std::pair(7, false),
+                                   std::pair(256, false), std::pair(256, true)));
 }
 
 TEST(Parity, OneDifferingRowOfManyFails) {
   const Problem problem;
   const double unlucky = std::get<double>(problem.columns.At(417, 0));
   FakeOriginal original(Sum);
-  const ParityReport report = problem.Check(original, WithNative([=](const Row& row, int64_t, int64_t) {
-                                              return Sum(row) * (row[0] == unlucky ? 1 + 1e-6 : 1);
-                                            }));
+  const ParityReport report =
+      problem.Check(original, WithNative([=](const Row& row, int64_t, int64_t) {
+                      return Sum(row) * (row[0] == unlucky ? 1 + 1e-6 : 1);
+                    }));
   EXPECT_FALSE(report.chosen);
   const CandidateReport& candidate = report.candidates[0];
   EXPECT_EQ(candidate.differing_rows, 1);
@@ -107,7 +110,8 @@ TEST(Parity, OneDifferingRowOfManyFails) {
 TEST(Parity, ADifferenceWithinThePrecisionIsNone) {
   Problem problem;
   FakeOriginal original(Sum);
-  const auto a_little_off = WithNative([](const Row& row, int64_t, int64_t) { return Sum(row) * (1 + 3e-7); });
+  const auto a_little_off =
+      WithNative([](const Row& row, int64_t, int64_t) { return Sum(row) * (1 + 3e-7); });
   EXPECT_FALSE(problem.Check(original, a_little_off).chosen) << "float64 is held to 1e-9";
   problem.candidates[0].entry.precision = Type::kFloat32;
   EXPECT_TRUE(problem.Check(original, a_little_off).chosen) << "float32 is held to 1e-5";
@@ -117,8 +121,10 @@ TEST(Parity, AnEngineThatDependsOnItsBatchFails) {
   const Problem problem;
   FakeOriginal original(Sum);
   for (const int64_t bad_size : {1, 2, 7, 256}) {
-    const ParityReport report = problem.Check(
-        original, WithNative([=](const Row& row, int64_t, int64_t rows) { return Sum(row) + (rows == bad_size); }));
+    const ParityReport report =
+        problem.Check(original, WithNative([=](const Row& row, int64_t, int64_t rows) {
+                        return Sum(row) + (rows == bad_size);
+                      }));
     EXPECT_FALSE(report.chosen) << bad_size;
   }
   // Right only in the order of the data: the answer to a row depends on the row before it.
@@ -144,7 +150,8 @@ TEST(Parity, AModelThatDependsOnItsBatchHasNoNativeForm) {
     Result<engine::Predictions> Predict(const Columns& rows) override {
       engine::Predictions answers{.rows = rows.rows()};
       double mean = 0;
-      for (int64_t i = 0; i < rows.rows(); ++i) mean += Number(rows, i) / static_cast<double>(rows.rows());
+      for (int64_t i = 0; i < rows.rows(); ++i)
+        mean += Number(rows, i) / static_cast<double>(rows.rows());
       for (int64_t i = 0; i < rows.rows(); ++i) answers.values.push_back(Number(rows, i) - mean);
       return answers;
     }
@@ -175,8 +182,10 @@ TEST(Parity, RefusalsOfTheOriginalAreFoundToTheLastBit) {
     ASSERT_TRUE(input.abs_max);
     EXPECT_TRUE(input.abs_max->refused_by_original);
     EXPECT_THAT(input.abs_max->reason, HasSubstr("too large for dtype('float32')"));
-    // IEEE 754: halfway between the largest float32 and 2^128 rounds to infinity, the double below it does not.
-    EXPECT_EQ(input.abs_max->value, std::nextafter(std::ldexp(1.0, 128) - std::ldexp(1.0, 103), 0.0));
+    // IEEE 754: halfway between the largest float32 and 2^128 rounds to infinity, the double below
+    // it does not.
+    EXPECT_EQ(input.abs_max->value,
+              std::nextafter(std::ldexp(1.0, 128) - std::ldexp(1.0, 103), 0.0));
   }
   EXPECT_GT(report.probes_refused, 0);
   EXPECT_EQ(report.refusals.size(), 6U);
@@ -185,18 +194,57 @@ TEST(Parity, RefusalsOfTheOriginalAreFoundToTheLastBit) {
 TEST(Parity, ARefusalAtAnOddPlaceIsFoundByBisection) {
   const Problem problem;
   constexpr double kEdge = 12345.6789;
-  FakeOriginal original(
-      Sum, [](const Row& row) { return std::fabs(row[1]) > kEdge ? std::string("ValueError: b is absurd") : ""; });
+  FakeOriginal original(Sum, [](const Row& row) {
+    return std::fabs(row[1]) > kEdge ? std::string("ValueError: b is absurd") : "";
+  });
   const ParityReport report = problem.Check(original, WithNative(NativeSum));
   ASSERT_TRUE(report.chosen);
   EXPECT_EQ(report.signature.inputs[1].abs_max->value, kEdge);
-  EXPECT_GT(report.signature.inputs[0].abs_max.value_or(package::Bound{.value = 1e300}).value, 1e299);
+  EXPECT_GT(report.signature.inputs[0].abs_max.value_or(package::Bound{.value = 1e300}).value,
+            1e299);
+}
+
+TEST(Parity, FarEdgesCostFewCallsOfTheOriginal) {
+  // As a scaler before a forest: each column meets the edge of float32 at a place of its own.
+  package::Signature signature = Regression({});
+  std::vector<Column> columns;
+  for (uint64_t i = 0; i < 32; ++i) {
+    signature.inputs.push_back({.name = "x" + std::to_string(i)});
+    Numbers column = Normal(400, i);
+    for (double& value : column.values) value *= std::exp(0.1 * static_cast<double>(i) - 1.6);
+    columns.emplace_back(std::move(column));
+  }
+  const Columns rows = *Columns::Make(signature, std::move(columns));
+  std::vector<double> scale;
+  for (int c = 0; c < 32; ++c) {
+    double squares = 0;
+    for (int64_t i = 0; i < 400; ++i) squares += std::pow(std::get<double>(rows.At(i, c)), 2);
+    scale.push_back(std::sqrt(squares / 400));
+  }
+  FakeOriginal original([](const Row& row) { return std::tanh(row[0]); },
+                        [&](const Row& row) {
+                          Row scaled = row;
+                          for (size_t c = 0; c < 32; ++c) scaled[c] /= scale[c];
+                          return RefusesBeyondFloat32(scaled);
+                        });
+  const auto native =
+      WithNative([](const Row& row, int64_t, int64_t) { return std::tanh(row[0]); });
+  const ParityReport report =
+      *CheckParity(signature, {NumbersCandidate(32)}, rows, original, native);
+  ASSERT_TRUE(report.chosen) << report.candidates[0].reason;
+  for (size_t c = 0; c < 32; ++c) {
+    const double edge = scale[c] * std::numeric_limits<float>::max();
+    EXPECT_LE(report.signature.inputs[c].abs_max->value, edge * (1 + 1e-7));
+    EXPECT_GE(report.signature.inputs[c].abs_max->value, edge / 1.13);
+  }
+  EXPECT_LT(original.calls, 32 * 25);
 }
 
 TEST(Parity, ARefusalThatNoLimitCanStateKeepsTheModelFromBeingNative) {
   const Problem problem;
-  FakeOriginal original(
-      Sum, [](const Row& row) { return row[0] == 0 && row[1] == 0 ? std::string("ValueError: all zero") : ""; });
+  FakeOriginal original(Sum, [](const Row& row) {
+    return row[0] == 0 && row[1] == 0 ? std::string("ValueError: all zero") : "";
+  });
   const ParityReport report = problem.Check(original, WithNative(NativeSum));
   EXPECT_FALSE(report.chosen);
   EXPECT_THAT(report.candidates[0].reason, HasSubstr("the model refuses all numbers 0"));
@@ -207,9 +255,10 @@ TEST(Parity, FarOutsideTheDataADifferenceBecomesALimit) {
   const Problem problem;
   FakeOriginal original(Sum);
   // Right up to a million in column a, and in column b everywhere.
-  const ParityReport report = problem.Check(original, WithNative([](const Row& row, int64_t, int64_t) {
-                                              return Sum(row) * (std::fabs(row[0]) > 1e6 ? 1.01 : 1.0);
-                                            }));
+  const ParityReport report =
+      problem.Check(original, WithNative([](const Row& row, int64_t, int64_t) {
+                      return Sum(row) * (std::fabs(row[0]) > 1e6 ? 1.01 : 1.0);
+                    }));
   ASSERT_TRUE(report.chosen);
   const package::Input& a = report.signature.inputs[0];
   ASSERT_TRUE(a.abs_max);
@@ -242,14 +291,16 @@ TEST(Parity, MissingValuesAreAllowedWhereBothAnswerThem) {
   FakeOriginal original(imputes, [](const Row& row) {
     return std::isnan(row[1]) ? std::string("ValueError: b is missing") : "";
   });
-  const ParityReport report =
-      problem.Check(original, WithNative([=](const Row& row, int64_t, int64_t) { return imputes(row); }));
+  const ParityReport report = problem.Check(
+      original, WithNative([=](const Row& row, int64_t, int64_t) { return imputes(row); }));
   ASSERT_TRUE(report.chosen);
   EXPECT_TRUE(report.signature.inputs[0].allows_missing);
   EXPECT_FALSE(report.signature.inputs[1].allows_missing);
   EXPECT_EQ(report.signature.inputs[1].missing_reason, "ValueError: b is missing");
 
-  const auto treats_as_zero = [](const Row& row, int64_t, int64_t) { return (std::isnan(row[0]) ? 0 : row[0]) + row[1]; };
+  const auto treats_as_zero = [](const Row& row, int64_t, int64_t) {
+    return (std::isnan(row[0]) ? 0 : row[0]) + row[1];
+  };
   const ParityReport limited = problem.Check(original, WithNative(treats_as_zero));
   ASSERT_TRUE(limited.chosen) << "no row has missing values: a limit is enough";
   EXPECT_FALSE(limited.signature.inputs[0].allows_missing);
@@ -261,8 +312,10 @@ TEST(Parity, MissingValuesInTheDataMustAgree) {
   values.values[77] = kNaN;
   const Columns columns = *Columns::Make(signature, {values});
   FakeOriginal original([](const Row& row) { return std::isnan(row[0]) ? 0.5 : row[0]; });
-  const auto wrong = WithNative([](const Row& row, int64_t, int64_t) { return std::isnan(row[0]) ? 0 : row[0]; });
-  const ParityReport report = *CheckParity(signature, {NumbersCandidate(1)}, columns, original, wrong);
+  const auto wrong =
+      WithNative([](const Row& row, int64_t, int64_t) { return std::isnan(row[0]) ? 0 : row[0]; });
+  const ParityReport report =
+      *CheckParity(signature, {NumbersCandidate(1)}, columns, original, wrong);
   EXPECT_FALSE(report.chosen);
   EXPECT_EQ(report.candidates[0].worst[0].row, 77);
   EXPECT_EQ(json::Write(report.candidates[0].worst[0].inputs), R"({"a":null})");
@@ -271,10 +324,13 @@ TEST(Parity, MissingValuesInTheDataMustAgree) {
 TEST(Parity, ADifferenceJustBeyondTheDataFails) {
   const Problem problem;
   double largest = 0;
-  for (int64_t i = 0; i < 1000; ++i) largest = std::max(largest, std::get<double>(problem.columns.At(i, 0)));
+  for (int64_t i = 0; i < 1000; ++i)
+    largest = std::max(largest, std::get<double>(problem.columns.At(i, 0)));
   FakeOriginal original(Sum);
-  const ParityReport report = problem.Check(
-      original, WithNative([=](const Row& row, int64_t, int64_t) { return Sum(row) + (row[0] > largest ? 1 : 0); }));
+  const ParityReport report =
+      problem.Check(original, WithNative([=](const Row& row, int64_t, int64_t) {
+                      return Sum(row) + (row[0] > largest ? 1 : 0);
+                    }));
   EXPECT_FALSE(report.chosen);
   EXPECT_THAT(report.candidates[0].reason, HasSubstr("probes (worst: a = "));
 }
@@ -287,10 +343,11 @@ TEST(Parity, LargeIntegersAreExactOnlyWhereBothAre) {
   // The native form looks at n through float32: odd integers above 2^24 move.
   const auto is_odd = [](double n) { return std::fabs(std::fmod(n, 2)); };
   FakeOriginal original([=](const Row& row) { return is_odd(row[0]); });
-  const ParityReport report = *CheckParity(
-      signature, {NumbersCandidate(1)}, columns, original, WithNative([=](const Row& row, int64_t, int64_t) {
-        return is_odd(static_cast<double>(static_cast<float>(row[0])));
-      }));
+  const ParityReport report =
+      *CheckParity(signature, {NumbersCandidate(1)}, columns, original,
+                   WithNative([=](const Row& row, int64_t, int64_t) {
+                     return is_odd(static_cast<double>(static_cast<float>(row[0])));
+                   }));
   ASSERT_TRUE(report.chosen) << report.candidates[0].reason;
   ASSERT_TRUE(report.signature.inputs[0].abs_max);
   EXPECT_LE(report.signature.inputs[0].abs_max->value, 16777216.0);
@@ -315,14 +372,16 @@ TEST(Parity, TheFirstCandidateThatPassesIsChosenAndTheOthersSayWhy) {
   FakeOriginal original(Sum);
   const ParityReport report = problem.Check(original, options);
   EXPECT_EQ(report.chosen, 2U);
-  EXPECT_EQ(report.candidates[0].reason, "ONNX Runtime in float32 cannot run it: not an ONNX model");
+  EXPECT_EQ(report.candidates[0].reason,
+            "ONNX Runtime in float32 cannot run it: not an ONNX model");
   EXPECT_THAT(report.candidates[1].reason, HasSubstr("differs on 1,000 of 1,000 rows"));
   EXPECT_EQ(report.candidates[1].worst.size(), static_cast<size_t>(kWorstRowsMax));
 }
 
 TEST(Parity, WhatTheOriginalRaisesOnTheRowsComesBackAsItself) {
   const Problem problem;
-  FakeOriginal original(Sum, [](const Row& row) { return row[0] > 1 ? std::string("ValueError: too much") : ""; });
+  FakeOriginal original(
+      Sum, [](const Row& row) { return row[0] > 1 ? std::string("ValueError: too much") : ""; });
   const auto report = CheckParity(problem.signature, problem.candidates, problem.columns, original,
                                   WithNative(NativeSum));
   ASSERT_FALSE(report.ok());
@@ -338,7 +397,9 @@ TEST(Parity, AStopIsHeededSoon) {
     options.poll = [&]() -> Status {
       return polls++ < polls_before_stop ? Status() : Status(Code::kCancelled, "stopped");
     };
-    EXPECT_EQ(CheckParity(problem.signature, problem.candidates, problem.columns, original, options).status().code(),
+    EXPECT_EQ(CheckParity(problem.signature, problem.candidates, problem.columns, original, options)
+                  .status()
+                  .code(),
               Code::kCancelled);
     EXPECT_EQ(polls, polls_before_stop + 1);
   }
@@ -347,14 +408,16 @@ TEST(Parity, AStopIsHeededSoon) {
 TEST(Parity, MoreRowsThanAreCheckedAreSampledEvenly) {
   const Problem problem(kParityRowsMax * 2);
   FakeOriginal original(Sum);
-  const ParityReport report = problem.Check(original, WithNative([&](const Row& row, int64_t, int64_t) {
-                                              return Sum(row) + (row[0] > 4 ? 1 : 0);
-                                            }));
+  const ParityReport report =
+      problem.Check(original, WithNative([&](const Row& row, int64_t, int64_t) {
+                      return Sum(row) + (row[0] > 4 ? 1 : 0);
+                    }));
   EXPECT_EQ(report.rows_given, kParityRowsMax * 2);
   EXPECT_EQ(report.rows, kParityRowsMax);
   ASSERT_FALSE(report.candidates[0].worst.empty());
   for (const Difference& difference : report.candidates[0].worst) {
-    EXPECT_GT(std::get<double>(problem.columns.At(difference.row, 0)), 4) << "rows are named as they were given";
+    EXPECT_GT(std::get<double>(problem.columns.At(difference.row, 0)), 4)
+        << "rows are named as they were given";
   }
 }
 
@@ -382,7 +445,8 @@ TEST(Parity, TheOwnEvaluatorPassesOnALinearModel) {
   std::vector<Candidate> candidates = problem.candidates;
   candidates[0].bytes = *engine::WriteOwn(steps, arrays);
   FakeOriginal original([](const Row& row) { return row[0] * 1.5 + row[1] * -0.25 + 3; });
-  const ParityReport report = *CheckParity(problem.signature, candidates, problem.columns, original);
+  const ParityReport report =
+      *CheckParity(problem.signature, candidates, problem.columns, original);
   EXPECT_TRUE(report.chosen) << report.candidates[0].reason;
 }
 

@@ -18,7 +18,9 @@ constexpr int kRandomMagnitudes = 3;  // up to what float32 holds; one more goes
 constexpr double kFloat32Range = 1e38;
 constexpr int64_t kInt64Max = std::numeric_limits<int64_t>::max();
 
-bool IsNumeric(Type type) { return type == Type::kFloat32 || type == Type::kFloat64 || type == Type::kInt64; }
+bool IsNumeric(Type type) {
+  return type == Type::kFloat32 || type == Type::kFloat64 || type == Type::kInt64;
+}
 
 void Include(double value, ColumnRange& range) {
   if (std::isnan(value)) {
@@ -51,7 +53,8 @@ ColumnRange RangeOf(const Column& column) {
 double Next(Type type, double value, double towards) {
   if (type == Type::kInt64) return towards > value ? value + 1 : value - 1;
   if (type == Type::kFloat64) return std::nextafter(value, towards);
-  return static_cast<double>(std::nextafter(static_cast<float>(value), static_cast<float>(towards)));
+  return static_cast<double>(
+      std::nextafter(static_cast<float>(value), static_cast<float>(towards)));
 }
 
 // Collects the cells to try in one column.
@@ -86,8 +89,9 @@ class ColumnProbes {
 
   void AddBounds() {
     const double beyond = (range_.max - range_.min) / 10;
-    for (const double value : {range_.min, range_.max, Next(type_, range_.min, -kInfinity),
-                               Next(type_, range_.max, kInfinity), range_.min - beyond, range_.max + beyond}) {
+    for (const double value :
+         {range_.min, range_.max, Next(type_, range_.min, -kInfinity),
+          Next(type_, range_.max, kInfinity), range_.min - beyond, range_.max + beyond}) {
       const double whole = type_ == Type::kInt64 ? std::trunc(value) : value;
       if (std::fabs(whole) <= MagnitudeMax(type_)) Add(ProbeKind::kBound, NumberCell(type_, whole));
     }
@@ -95,7 +99,8 @@ class ColumnProbes {
 
   void AddBothSigns(Cell cell) {
     Add(ProbeKind::kMagnitude, cell);
-    if (const int64_t* integer = std::get_if<int64_t>(&cell)) return Add(ProbeKind::kMagnitude, -*integer);
+    if (const int64_t* integer = std::get_if<int64_t>(&cell))
+      return Add(ProbeKind::kMagnitude, -*integer);
     Add(ProbeKind::kMagnitude, -std::get<double>(cell));
   }
 
@@ -103,24 +108,29 @@ class ColumnProbes {
     constexpr int64_t kBeyondFloat32Integers = (int64_t{1} << 24) + 1;
     constexpr int64_t kBeyondFloat64Integers = (int64_t{1} << 53) + 1;
     if (type_ == Type::kInt64) {
-      for (const int64_t value : {kBeyondFloat32Integers, kBeyondFloat64Integers, kInt64Max}) AddBothSigns(value);
+      for (const int64_t value : {kBeyondFloat32Integers, kBeyondFloat64Integers, kInt64Max})
+        AddBothSigns(value);
     } else {
-      for (const double value : {static_cast<double>(kBeyondFloat32Integers), 9007199254740994.0, 1e30}) {
+      for (const double value :
+           {static_cast<double>(kBeyondFloat32Integers), 9007199254740994.0, 1e30}) {
         AddBothSigns(value);
       }
       if (type_ == Type::kFloat64) AddBothSigns(1e39);
       AddBothSigns(MagnitudeMax(type_));
     }
-    for (int i = 0; i < kRandomMagnitudes; ++i) AddRandomMagnitude(std::min(kFloat32Range, MagnitudeMax(type_)));
+    for (int i = 0; i < kRandomMagnitudes; ++i)
+      AddRandomMagnitude(std::min(kFloat32Range, MagnitudeMax(type_)));
     AddRandomMagnitude(MagnitudeMax(type_));
   }
 
-  // Even in the logarithm, so that no order of magnitude beyond the data goes untried. Of either sign.
+  // Even in the logarithm, so that no order of magnitude beyond the data goes untried. Of either
+  // sign.
   void AddRandomMagnitude(double largest) {
     const double low = std::log(std::max(range_.abs_max, 1.0));
     const double high = std::log(largest);
     const double share = std::uniform_real_distribution<double>()(random_);
-    const double value = std::trunc(std::min(std::exp(low + share * std::max(0.0, high - low)), MagnitudeMax(type_)));
+    const double value = std::trunc(
+        std::min(std::exp(low + share * std::max(0.0, high - low)), MagnitudeMax(type_)));
     Add(ProbeKind::kMagnitude, NumberCell(type_, random_() % 2 == 0 ? value : -value));
   }
 
@@ -147,12 +157,14 @@ void SetZeros(Columns& rows, int64_t row) {
 
 std::vector<ColumnRange> RangesOf(const Columns& rows) {
   std::vector<ColumnRange> ranges;
-  for (int column = 0; column < rows.width(); ++column) ranges.push_back(RangeOf(rows.column(column)));
+  for (int column = 0; column < rows.width(); ++column)
+    ranges.push_back(RangeOf(rows.column(column)));
   return ranges;
 }
 
 double MagnitudeMax(Type type) {
-  // -2^63 has no positive counterpart: 2^63 - 1 rounds to 2^63 as a double, so the largest double below it is taken.
+  // -2^63 has no positive counterpart: 2^63 - 1 rounds to 2^63 as a double, so the largest double
+  // below it is taken.
   if (type == Type::kInt64) return 9223372036854774784.0;
   return type == Type::kFloat32 ? static_cast<double>(std::numeric_limits<float>::max())
                                 : std::numeric_limits<double>::max();
@@ -173,7 +185,8 @@ std::vector<Probe> MakeProbes(const package::Signature& signature, const Columns
       one_each.push_back({.kind = kind, .column = static_cast<int>(column), .cell = cell});
     }
   }
-  const bool has_numbers = std::ranges::any_of(signature.inputs, [](const auto& in) { return IsNumeric(in.type); });
+  const bool has_numbers =
+      std::ranges::any_of(signature.inputs, [](const auto& in) { return IsNumeric(in.type); });
   if (has_numbers) one_each.push_back({.kind = ProbeKind::kZeroRow});
 
   const bool is_small = static_cast<int64_t>(one_each.size()) * kProbeRowsPerKind <= kProbesMax;
@@ -207,14 +220,16 @@ Columns Apply(const Columns& rows, std::span<const Probe> probes) {
 }
 
 double MagnitudeOf(const Probe& probe) {
-  if (const int64_t* integer = std::get_if<int64_t>(&probe.cell)) return std::fabs(static_cast<double>(*integer));
+  if (const int64_t* integer = std::get_if<int64_t>(&probe.cell))
+    return std::fabs(static_cast<double>(*integer));
   const double* number = std::get_if<double>(&probe.cell);
   return number == nullptr ? 0 : std::fabs(*number);
 }
 
 std::string ToText(const package::Signature& signature, const Probe& probe) {
   if (probe.kind == ProbeKind::kZeroRow) return "all numbers 0";
-  return fmt::format("{} = {}", signature.inputs[static_cast<size_t>(probe.column)].name, ToText(probe.cell));
+  return fmt::format("{} = {}", signature.inputs[static_cast<size_t>(probe.column)].name,
+                     ToText(probe.cell));
 }
 
 }  // namespace penstock::train

@@ -30,7 +30,8 @@ struct Reply {
   engine::Predictions answer;  // of one row
 };
 
-// The original, asked about many rows at once where it lets us. Not thread-safe; what it was made with must outlive it.
+// The original, asked about many rows at once where it lets us. Not thread-safe; what it was made
+// with must outlive it.
 class Questions {
  public:
   Questions(const package::Signature& signature, const Columns& rows, Original& original,
@@ -39,8 +40,8 @@ class Questions {
 
   // The answers to the rows at hand, asked in large batches. What the original raises comes back.
   Result<engine::Predictions> AskRows();
-  // The reply to each probe. An exception refuses all rows of a call, so a call that raises is divided until
-  // single rows are left: probes that are alike should stand side by side.
+  // The reply to each probe. An exception refuses all rows of a call, so a call that raises is
+  // divided until single rows are left: probes that are alike should stand side by side.
   Result<std::vector<Reply>> Ask(std::span<const Probe> probes);
 
  private:
@@ -55,14 +56,15 @@ class Questions {
 
 // What the original makes of the probes.
 struct Findings {
-  std::vector<Probe> probes;           // those that were asked, as many as replies
+  std::vector<Probe> probes;  // those that were asked, as many as replies
   std::vector<Reply> replies;
   std::vector<Refusal> refusals;
-  package::Signature signature;        // with what the original refuses; what it answers is allowed
-  std::string inexpressible;           // not empty: a refusal that a signature cannot state, in words
+  package::Signature signature;  // with what the original refuses; what it answers is allowed
+  std::string inexpressible;     // not empty: a refusal that a signature cannot state, in words
 };
 
-// Asks all probes, then finds where refusals begin: to the last bit at the edge of float32 and below 2^53.
+// Asks all probes, then finds where refusals begin: to the last bit at the edge of float32 and
+// below 2^53.
 Result<Findings> FindRefusals(const package::Signature& signature, const Columns& rows,
                               const std::vector<ColumnRange>& ranges, std::span<const Probe> probes,
                               Questions& questions);

@@ -30,16 +30,20 @@ std::string FailedReasons(const ParityReport& report, size_t end) {
   return reasons;
 }
 
-std::string HintClause(const std::string& hint) { return hint.empty() ? "" : fmt::format("; {}", WithoutPeriod(hint)); }
+std::string HintClause(const std::string& hint) {
+  return hint.empty() ? "" : fmt::format("; {}", WithoutPeriod(hint));
+}
 
 std::string ReasonOf(const ParityReport& report, const std::string& hint) {
   if (report.chosen) {
     const CandidateReport& chosen = report.candidates[*report.chosen];
     const std::string others = FailedReasons(report, *report.chosen);
     const bool is_own = chosen.entry.kind == package::EngineKind::kOwn;
-    return fmt::format("{}{}{}.", WithoutPeriod(chosen.reason), others, is_own ? "" : HintClause(hint));
+    return fmt::format("{}{}{}.", WithoutPeriod(chosen.reason), others,
+                       is_own ? "" : HintClause(hint));
   }
-  if (report.candidates.empty()) return fmt::format("Python worker: the model has no native form{}.", HintClause(hint));
+  if (report.candidates.empty())
+    return fmt::format("Python worker: the model has no native form{}.", HintClause(hint));
   return fmt::format("Python worker: no native form answers as the model does{}{}.",
                      FailedReasons(report, report.candidates.size()), HintClause(hint));
 }
@@ -57,7 +61,8 @@ bool IsPlain(const Columns& rows, int64_t row) {
 std::vector<int64_t> ChooseExamples(const Columns& rows) {
   std::vector<int64_t> chosen;
   const int64_t stride = std::max<int64_t>(1, rows.rows() / kExamplesMax);
-  for (int64_t row = 0; row < rows.rows() && static_cast<int64_t>(chosen.size()) < kExamplesMax; ++row) {
+  for (int64_t row = 0; row < rows.rows() && static_cast<int64_t>(chosen.size()) < kExamplesMax;
+       ++row) {
     const bool is_due = chosen.empty() || row >= chosen.back() + stride;
     if (is_due && IsPlain(rows, row)) chosen.push_back(row);
   }
@@ -66,7 +71,8 @@ std::vector<int64_t> ChooseExamples(const Columns& rows) {
 }
 
 // In the form of a request and of its answer.
-Result<json::Value> Examples(const package::Signature& signature, const Columns& rows, Original& original) {
+Result<json::Value> Examples(const package::Signature& signature, const Columns& rows,
+                             Original& original) {
   const Columns examples = rows.Gather(ChooseExamples(rows));
   const engine::Predictions answers = PENSTOCK_TRY(original.Predict(examples));
   PENSTOCK_TRY(CheckAnswers(signature, answers, examples.rows()));
@@ -80,17 +86,20 @@ Result<json::Value> Examples(const package::Signature& signature, const Columns&
     predictions.push_back(*answer.Find("prediction"));
     if (signature.has_probabilities) probabilities.push_back(*answer.Find("probabilities"));
   }
-  json::Value value(json::Object{{"features", std::move(features)}, {"predictions", std::move(predictions)}});
+  json::Value value(
+      json::Object{{"features", std::move(features)}, {"predictions", std::move(predictions)}});
   if (signature.has_probabilities) value.Set("probabilities", std::move(probabilities));
   return value;
 }
 
 }  // namespace
 
-Result<BuiltPackage> BuildPackage(Submission submission, Original& original, const ParityOptions& options) {
-  ParityReport report =
-      PENSTOCK_TRY(CheckParity(submission.signature, submission.candidates, submission.rows, original, options));
-  const json::Value examples = PENSTOCK_TRY(Examples(submission.signature, submission.rows, original));
+Result<BuiltPackage> BuildPackage(Submission submission, Original& original,
+                                  const ParityOptions& options) {
+  ParityReport report = PENSTOCK_TRY(
+      CheckParity(submission.signature, submission.candidates, submission.rows, original, options));
+  const json::Value examples =
+      PENSTOCK_TRY(Examples(submission.signature, submission.rows, original));
 
   BuiltPackage built;
   package::Manifest& manifest = built.draft.manifest;
@@ -103,10 +112,12 @@ Result<BuiltPackage> BuildPackage(Submission submission, Original& original, con
     built.draft.contents.emplace_back(chosen.entry.file, std::move(chosen.bytes));
   } else {
     if (submission.python_object.empty()) {
-      return InvalidArgument(fmt::format("no native form passed and there is no Python object to keep: {}",
-                                         manifest.engine_reason));
+      return InvalidArgument(
+          fmt::format("no native form passed and there is no Python object to keep: {}",
+                      manifest.engine_reason));
     }
-    manifest.engines.push_back({.kind = package::EngineKind::kPython, .file = std::string(kPythonFile)});
+    manifest.engines.push_back(
+        {.kind = package::EngineKind::kPython, .file = std::string(kPythonFile)});
     built.draft.contents.emplace_back(kPythonFile, std::move(submission.python_object));
   }
   built.draft.contents.emplace_back("parity.json", json::WritePretty(report.ToJson()));

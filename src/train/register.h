@@ -18,8 +18,8 @@ struct Submission {
   package::Signature signature;
   std::vector<Candidate> candidates;  // in order of preference
   Columns rows;                       // all rows at hand
-  std::string python_object;          // the pickled model: kept only when no candidate passes, never opened
-  std::string native_hint;            // one sentence: what would make the model native
+  std::string python_object;  // the pickled model: kept only when no candidate passes, never opened
+  std::string native_hint;    // one sentence: what would make the model native
 };
 
 // A package ready for the registry, and the evidence in it.
@@ -28,9 +28,11 @@ struct BuiltPackage {
   ParityReport report;
 };
 
-// Checks parity and makes the package: the first engine that passed with its file, or the recorded Python object;
-// parity.json; examples.json with up to kExamplesMax rows and the original's answers. Errors as CheckParity's;
-// kInvalidArgument when nothing passed and there is no Python object.
-Result<BuiltPackage> BuildPackage(Submission submission, Original& original, const ParityOptions& options = {});
+// Checks parity and makes the package: the first engine that passed with its file, or the recorded
+// Python object; parity.json; examples.json with up to kExamplesMax rows and the original's
+// answers. Errors as CheckParity's; kInvalidArgument when nothing passed and there is no Python
+// object.
+Result<BuiltPackage> BuildPackage(Submission submission, Original& original,
+                                  const ParityOptions& options = {});
 
 }  // namespace penstock::train

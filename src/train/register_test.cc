@@ -14,7 +14,8 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Pair;
 
-// A classifier of a string and a number, that refuses strings it does not know, as OneHotEncoder does by default.
+// A classifier of a string and a number, that refuses strings it does not know, as OneHotEncoder
+// does by default.
 class Regions : public Original {
  public:
   Result<engine::Predictions> Predict(const Columns& rows) override {
@@ -38,7 +39,8 @@ class NativeRegions : public engine::Model, public engine::Instance {
   NativeRegions(package::Signature signature, package::EngineEntry entry, double north)
       : signature_(std::move(signature)), entry_(std::move(entry)), north_(north) {}
   Result<std::unique_ptr<engine::Instance>> NewInstance() const override {
-    return std::unique_ptr<engine::Instance>(std::make_unique<NativeRegions>(signature_, entry_, north_));
+    return std::unique_ptr<engine::Instance>(
+        std::make_unique<NativeRegions>(signature_, entry_, north_));
   }
   const package::Signature& signature() const override { return signature_; }
   const package::EngineEntry& entry() const override { return entry_; }
@@ -61,12 +63,13 @@ class NativeRegions : public engine::Model, public engine::Instance {
 
 Submission RegionsSubmission() {
   Submission submission;
-  submission.signature = {.task = package::Task::kClassification,
-                          .has_column_names = true,
-                          .inputs = {{.name = "region", .type = Type::kString}, {.name = "age", .type = Type::kInt64}},
-                          .classes = std::vector<std::string>{"no", "yes"},
-                          .has_probabilities = true,
-                          .prediction_type = Type::kString};
+  submission.signature = {
+      .task = package::Task::kClassification,
+      .has_column_names = true,
+      .inputs = {{.name = "region", .type = Type::kString}, {.name = "age", .type = Type::kInt64}},
+      .classes = std::vector<std::string>{"no", "yes"},
+      .has_probabilities = true,
+      .prediction_type = Type::kString};
   Strings regions;
   Integers ages;
   for (int i = 0; i < 100; ++i) {
@@ -74,19 +77,22 @@ Submission RegionsSubmission() {
     ages.values.push_back(20 + i);
   }
   submission.rows = *Columns::Make(submission.signature, {regions, ages});
-  submission.candidates = {{.entry = {.kind = package::EngineKind::kOnnxRuntime,
-                                      .file = "model.onnx",
-                                      .encoding = {.tensors = {{.name = "region", .type = Type::kString, .columns = {0}},
-                                                               {.name = "age", .columns = {1}}}}},
-                            .bytes = "the model"}};
+  submission.candidates = {
+      {.entry = {.kind = package::EngineKind::kOnnxRuntime,
+                 .file = "model.onnx",
+                 .encoding = {.tensors = {{.name = "region", .type = Type::kString, .columns = {0}},
+                                          {.name = "age", .columns = {1}}}}},
+       .bytes = "the model"}};
   submission.python_object = "a pickle";
   submission.native_hint = "the own evaluator does not have one-hot encoders yet.";
   return submission;
 }
 
 ParityOptions WithRegions(double north = 0.25) {
-  return {.load = [north](const package::Signature& signature, const package::EngineEntry& entry, std::string_view) {
-    return Result<std::unique_ptr<engine::Model>>(std::make_unique<NativeRegions>(signature, entry, north));
+  return {.load = [north](const package::Signature& signature, const package::EngineEntry& entry,
+                          std::string_view) {
+    return Result<std::unique_ptr<engine::Model>>(
+        std::make_unique<NativeRegions>(signature, entry, north));
   }};
 }
 
@@ -102,10 +108,12 @@ TEST(BuildPackage, KeepsTheEngineThatPassedAndTheEvidence) {
   const package::Manifest& manifest = built.draft.manifest;
   ASSERT_EQ(manifest.engines.size(), 1U);
   EXPECT_EQ(manifest.engines[0].file, "model.onnx");
-  EXPECT_THAT(Names(built.draft), ElementsAre(Pair("model.onnx", "the model"), Pair("parity.json", testing::_),
-                                              Pair("examples.json", testing::_)));
+  EXPECT_THAT(Names(built.draft),
+              ElementsAre(Pair("model.onnx", "the model"), Pair("parity.json", testing::_),
+                          Pair("examples.json", testing::_)));
   EXPECT_THAT(manifest.engine_reason, HasSubstr("ONNX Runtime in float64 agreed on 100 rows and "));
-  EXPECT_THAT(manifest.engine_reason, HasSubstr("; the own evaluator does not have one-hot encoders yet."));
+  EXPECT_THAT(manifest.engine_reason,
+              HasSubstr("; the own evaluator does not have one-hot encoders yet."));
 }
 
 TEST(BuildPackage, StringsThatTheOriginalRefusesAreRefused) {
@@ -133,19 +141,24 @@ TEST(BuildPackage, WithoutANativeFormTheObjectIsRecorded) {
   submission.native_hint = "skl2onnx has no converter for 'Regions'";
   const BuiltPackage built = *BuildPackage(submission, original, {});
   EXPECT_EQ(built.draft.manifest.engines[0].kind, package::EngineKind::kPython);
-  EXPECT_EQ(built.draft.contents[0], std::pair(std::string("python/model.joblib"), std::string("a pickle")));
-  EXPECT_EQ(built.draft.manifest.engine_reason,
-            "Python worker: the model has no native form; skl2onnx has no converter for 'Regions'.");
+  EXPECT_EQ(built.draft.contents[0],
+            std::pair(std::string("python/model.joblib"), std::string("a pickle")));
+  EXPECT_EQ(
+      built.draft.manifest.engine_reason,
+      "Python worker: the model has no native form; skl2onnx has no converter for 'Regions'.");
 
   submission.python_object.clear();
-  EXPECT_THAT(BuildPackage(submission, original, {}).status().message(), HasSubstr("there is no Python object to keep"));
+  EXPECT_THAT(BuildPackage(submission, original, {}).status().message(),
+              HasSubstr("there is no Python object to keep"));
 }
 
 TEST(BuildPackage, WhatDiffersIsNotKept) {
   Regions original;
   const BuiltPackage built = *BuildPackage(RegionsSubmission(), original, WithRegions(0.26));
   EXPECT_EQ(built.draft.manifest.engines[0].kind, package::EngineKind::kPython);
-  EXPECT_THAT(built.draft.manifest.engine_reason, HasSubstr("no native form answers as the model does; ONNX Runtime in float64 differs on 34 of 100 rows "
+  EXPECT_THAT(built.draft.manifest.engine_reason,
+              HasSubstr("no native form answers as the model does; ONNX Runtime in float64 differs "
+                        "on 34 of 100 rows "
                         "(worst: row 0, 0.75 against 0.74)"));
 }
 

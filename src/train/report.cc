@@ -42,43 +42,43 @@ json::Array ListOf(const std::vector<T>& items, F to_json) {
 }
 
 json::Value CandidateToJson(const CandidateReport& candidate) {
-  return json::Object{
-      {"engine", package::EngineKindName(candidate.entry.kind)},
-      {"file", candidate.entry.file},
-      {"precision", package::TypeName(candidate.entry.precision)},
-      {"passed", candidate.passed},
-      {"reason", candidate.reason},
-      {"tolerance", json::Object{{"relative", candidate.tolerance.relative},
-                                 {"absolute", candidate.tolerance.absolute},
-                                 {"grows", candidate.tolerance.grows}}},
-      {"passes", ListOf(candidate.passes, PassToJson)},
-      {"differing_rows", candidate.differing_rows},
-      {"differing_share_upper_95", candidate.differing_share_upper_95},
-      {"absolute_max", candidate.absolute_max},
-      {"relative_max", candidate.relative_max},
-      {"worst", ListOf(candidate.worst, DifferenceToJson)},
-      {"probes", json::Object{{"agreed", candidate.probes_agreed},
-                              {"limited", candidate.probes_limited},
-                              {"differing", candidate.probes_differing}}},
-      {"worst_probes", ListOf(candidate.worst_probes, DifferenceToJson)},
-      {"limits", ListOf(candidate.limits, BorderToJson<Limit>)},
-      {"row_ns", candidate.row_ns}};
+  return json::Object{{"engine", package::EngineKindName(candidate.entry.kind)},
+                      {"file", candidate.entry.file},
+                      {"precision", package::TypeName(candidate.entry.precision)},
+                      {"passed", candidate.passed},
+                      {"reason", candidate.reason},
+                      {"tolerance", json::Object{{"relative", candidate.tolerance.relative},
+                                                 {"absolute", candidate.tolerance.absolute},
+                                                 {"grows", candidate.tolerance.grows}}},
+                      {"passes", ListOf(candidate.passes, PassToJson)},
+                      {"differing_rows", candidate.differing_rows},
+                      {"differing_share_upper_95", candidate.differing_share_upper_95},
+                      {"absolute_max", candidate.absolute_max},
+                      {"relative_max", candidate.relative_max},
+                      {"worst", ListOf(candidate.worst, DifferenceToJson)},
+                      {"probes", json::Object{{"agreed", candidate.probes_agreed},
+                                              {"limited", candidate.probes_limited},
+                                              {"differing", candidate.probes_differing}}},
+                      {"worst_probes", ListOf(candidate.worst_probes, DifferenceToJson)},
+                      {"limits", ListOf(candidate.limits, BorderToJson<Limit>)},
+                      {"row_ns", candidate.row_ns}};
 }
 
 }  // namespace
 
 json::Value ParityReport::ToJson() const {
-  return json::Object{{"format", kReportFormat},
-                      {"engine", chosen ? json::Value(package::EngineKindName(candidates[*chosen].entry.kind))
-                                        : json::Value("python")},
-                      {"rows_given", rows_given},
-                      {"rows", rows},
-                      {"probes", probes},
-                      {"probes_refused", probes_refused},
-                      {"seed", static_cast<int64_t>(seed)},
-                      {"original_row_ns", original_row_ns},
-                      {"refusals", ListOf(refusals, BorderToJson<Refusal>)},
-                      {"candidates", ListOf(candidates, CandidateToJson)}};
+  return json::Object{
+      {"format", kReportFormat},
+      {"engine", chosen ? json::Value(package::EngineKindName(candidates[*chosen].entry.kind))
+                        : json::Value("python")},
+      {"rows_given", rows_given},
+      {"rows", rows},
+      {"probes", probes},
+      {"probes_refused", probes_refused},
+      {"seed", static_cast<int64_t>(seed)},
+      {"original_row_ns", original_row_ns},
+      {"refusals", ListOf(refusals, BorderToJson<Refusal>)},
+      {"candidates", ListOf(candidates, CandidateToJson)}};
 }
 
 }  // namespace penstock::train

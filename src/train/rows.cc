@@ -54,15 +54,16 @@ std::vector<T> Take(const std::vector<T>& values, std::span<const int64_t> rows)
 }
 
 Column GatherColumn(const Column& column, std::span<const int64_t> rows) {
-  return std::visit(Overloaded{[&](const Numbers& c) -> Column { return Numbers{Take(c.values, rows)}; },
-                               [&](const Integers& c) -> Column { return Integers{Take(c.values, rows)}; },
-                               [&](const Strings& c) -> Column {
-                                 return Strings{Take(c.values, rows), Take(c.missing, rows)};
-                               },
-                               [&](const Bools& c) -> Column {
-                                 return Bools{Take(c.values, rows), Take(c.missing, rows)};
-                               }},
-                    column);
+  return std::visit(
+      Overloaded{[&](const Numbers& c) -> Column { return Numbers{Take(c.values, rows)}; },
+                 [&](const Integers& c) -> Column { return Integers{Take(c.values, rows)}; },
+                 [&](const Strings& c) -> Column {
+                   return Strings{Take(c.values, rows), Take(c.missing, rows)};
+                 },
+                 [&](const Bools& c) -> Column {
+                   return Bools{Take(c.values, rows), Take(c.missing, rows)};
+                 }},
+      column);
 }
 
 bool FitsType(const Column& column, Type type) {
@@ -80,26 +81,28 @@ bool FitsType(const Column& column, Type type) {
 }
 
 std::string_view KindOf(const Column& column) {
-  constexpr std::string_view kNames[] = {"floating point numbers", "integers", "strings", "booleans"};
+  constexpr std::string_view kNames[] = {"floating point numbers", "integers", "strings",
+                                         "booleans"};
   return kNames[column.index()];
 }
 
 Status CheckColumn(const package::Input& input, const Column& column, int64_t rows) {
   if (!FitsType(column, input.type)) {
-    return InvalidArgument(fmt::format("column '{}' holds {}; the signature says {}", input.name, KindOf(column),
-                                       package::TypeName(input.type)));
+    return InvalidArgument(fmt::format("column '{}' holds {}; the signature says {}", input.name,
+                                       KindOf(column), package::TypeName(input.type)));
   }
   if (Size(column) != rows) {
-    return InvalidArgument(fmt::format("column '{}' has {} rows, the first column has {}; one length was expected",
-                                       input.name, Size(column), rows));
+    return InvalidArgument(
+        fmt::format("column '{}' has {} rows, the first column has {}; one length was expected",
+                    input.name, Size(column), rows));
   }
   const Numbers* numbers = std::get_if<Numbers>(&column);
   if (input.type != Type::kInt64 || numbers == nullptr) return {};
   for (size_t row = 0; row < numbers->values.size(); ++row) {
     const double value = numbers->values[row];
     if (std::isfinite(value) && std::trunc(value) != value) {
-      return InvalidArgument(fmt::format("column '{}' holds {} in row {}; the signature says int64", input.name, value,
-                                         row));
+      return InvalidArgument(fmt::format("column '{}' holds {} in row {}; the signature says int64",
+                                         input.name, value, row));
     }
   }
   return {};
@@ -113,12 +116,17 @@ int64_t Size(const Column& column) {
 
 Cell At(const Column& column, int64_t row) {
   const auto i = static_cast<size_t>(row);
-  return std::visit(
-      Overloaded{[&](const Numbers& c) -> Cell { return std::isnan(c.values[i]) ? Cell(Missing()) : c.values[i]; },
-                 [&](const Integers& c) -> Cell { return c.values[i]; },
-                 [&](const Strings& c) -> Cell { return IsMarked(c, i) ? Cell(Missing()) : c.values[i]; },
-                 [&](const Bools& c) -> Cell { return IsMarked(c, i) ? Cell(Missing()) : c.values[i] != 0; }},
-      column);
+  return std::visit(Overloaded{[&](const Numbers& c) -> Cell {
+                                 return std::isnan(c.values[i]) ? Cell(Missing()) : c.values[i];
+                               },
+                               [&](const Integers& c) -> Cell { return c.values[i]; },
+                               [&](const Strings& c) -> Cell {
+                                 return IsMarked(c, i) ? Cell(Missing()) : c.values[i];
+                               },
+                               [&](const Bools& c) -> Cell {
+                                 return IsMarked(c, i) ? Cell(Missing()) : c.values[i] != 0;
+                               }},
+                    column);
 }
 
 void Set(Column& column, int64_t row, Cell cell) {
@@ -152,7 +160,8 @@ bool IsMissing(const Cell& cell) {
 
 json::Value ToJson(const Cell& cell) {
   if (IsMissing(cell)) return nullptr;
-  return std::visit(Overloaded{[](Missing) { return json::Value(); }, [](const auto& value) { return json::Value(value); }},
+  return std::visit(Overloaded{[](Missing) { return json::Value(); },
+                               [](const auto& value) { return json::Value(value); }},
                     cell);
 }
 
@@ -166,19 +175,23 @@ std::string ToText(const Cell& cell) {
 
 Result<Columns> Columns::Make(const package::Signature& signature, std::vector<Column> columns) {
   if (columns.size() != signature.inputs.size()) {
-    return InvalidArgument(fmt::format("{} columns were given; the model has {} inputs", columns.size(),
-                                       signature.inputs.size()));
+    return InvalidArgument(fmt::format("{} columns were given; the model has {} inputs",
+                                       columns.size(), signature.inputs.size()));
   }
   const int64_t rows = columns.empty() ? 0 : Size(columns[0]);
-  if (rows == 0) return InvalidArgument("there is no row to check the model on; at least one was expected");
-  for (size_t i = 0; i < columns.size(); ++i) PENSTOCK_TRY(CheckColumn(signature.inputs[i], columns[i], rows));
+  if (rows == 0)
+    return InvalidArgument("there is no row to check the model on; at least one was expected");
+  for (size_t i = 0; i < columns.size(); ++i)
+    PENSTOCK_TRY(CheckColumn(signature.inputs[i], columns[i], rows));
   Columns made;
   made.columns_ = std::move(columns);
   made.rows_ = rows;
   return made;
 }
 
-Cell Columns::At(int64_t row, int column) const { return train::At(columns_[static_cast<size_t>(column)], row); }
+Cell Columns::At(int64_t row, int column) const {
+  return train::At(columns_[static_cast<size_t>(column)], row);
+}
 
 void Columns::Set(int64_t row, int column, Cell cell) {
   train::Set(columns_[static_cast<size_t>(column)], row, std::move(cell));
@@ -197,16 +210,17 @@ Status Columns::Fill(int64_t row, int64_t target, package::Tensors& tensors) con
   for (size_t c = 0; c < columns_.size(); ++c) {
     const int column = static_cast<int>(c);
     PENSTOCK_TRY(std::visit(
-        Overloaded{[&](const Numbers& n) { return tensors.SetNumber(target, column, n.values[i]); },
-                   [&](const Integers& n) { return tensors.SetInteger(target, column, n.values[i]); },
-                   [&](const Strings& s) {
-                     return IsMarked(s, i) ? tensors.SetMissing(target, column)
-                                           : tensors.SetString(target, column, s.values[i]);
-                   },
-                   [&](const Bools& b) {
-                     return IsMarked(b, i) ? tensors.SetMissing(target, column)
-                                           : tensors.SetBool(target, column, b.values[i] != 0);
-                   }},
+        Overloaded{
+            [&](const Numbers& n) { return tensors.SetNumber(target, column, n.values[i]); },
+            [&](const Integers& n) { return tensors.SetInteger(target, column, n.values[i]); },
+            [&](const Strings& s) {
+              return IsMarked(s, i) ? tensors.SetMissing(target, column)
+                                    : tensors.SetString(target, column, s.values[i]);
+            },
+            [&](const Bools& b) {
+              return IsMarked(b, i) ? tensors.SetMissing(target, column)
+                                    : tensors.SetBool(target, column, b.values[i] != 0);
+            }},
         columns_[c]));
   }
   return {};

@@ -22,8 +22,8 @@ struct Missing {
 // One value of one row. NaN counts as missing wherever a column is read.
 using Cell = std::variant<Missing, bool, int64_t, double, std::string>;
 
-// One column's values. What holds them follows the data: an integer column with missing values is Numbers, as it is in
-// pandas.
+// One column's values. What holds them follows the data: an integer column with missing values is
+// Numbers, as it is in pandas.
 struct Numbers {
   std::vector<double> values;  // NaN is missing
 };
@@ -42,8 +42,8 @@ using Column = std::variant<Numbers, Integers, Strings, Bools>;
 
 int64_t Size(const Column& column);
 Cell At(const Column& column, int64_t row);
-// Stores a cell, turning the column into Numbers where Integers cannot hold it. The cell must be of a kind that fits
-// the column's type: strings only in Strings, bools only in Bools.
+// Stores a cell, turning the column into Numbers where Integers cannot hold it. The cell must be of
+// a kind that fits the column's type: strings only in Strings, bools only in Bools.
 void Set(Column& column, int64_t row, Cell cell);
 bool IsMissing(const Cell& cell);
 // The cell as JSON; infinities become strings, which only reports contain.
@@ -51,12 +51,14 @@ json::Value ToJson(const Cell& cell);
 // "0.31", "'north'", "missing".
 std::string ToText(const Cell& cell);
 
-// The model's input, column by column: one column per input of the signature, all of one length. A value type.
+// The model's input, column by column: one column per input of the signature, all of one length. A
+// value type.
 class Columns {
  public:
   Columns() = default;
-  // Refuses (kInvalidArgument) another number of columns than inputs, columns of different lengths, no row at all, and a
-  // column whose kind does not fit its input's type; the message names the column.
+  // Refuses (kInvalidArgument) another number of columns than inputs, columns of different lengths,
+  // no row at all, and a column whose kind does not fit its input's type; the message names the
+  // column.
   static Result<Columns> Make(const package::Signature& signature, std::vector<Column> columns);
 
   int64_t rows() const { return rows_; }
@@ -68,7 +70,8 @@ class Columns {
   // These rows in this order; a row may stand more than once.
   Columns Gather(std::span<const int64_t> rows) const;
 
-  // Stores row `row` as row `target` of the tensors. What a setter refuses comes back with nothing added.
+  // Stores row `row` as row `target` of the tensors. What a setter refuses comes back with nothing
+  // added.
   Status Fill(int64_t row, int64_t target, package::Tensors& tensors) const;
 
  private:

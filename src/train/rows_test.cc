@@ -17,8 +17,8 @@ const package::Signature kSignature{.inputs = {{.name = "age", .type = Type::kIn
                                                {.name = "income"}}};
 
 Columns ThreeRows() {
-  return *Columns::Make(kSignature, {Integers{{31, 32, 33}}, Strings{{"n", "", "s"}, {0, 1, 0}}, Bools{{1, 0, 1}, {}},
-                                     Numbers{{1.5, std::nan(""), -2}}});
+  return *Columns::Make(kSignature, {Integers{{31, 32, 33}}, Strings{{"n", "", "s"}, {0, 1, 0}},
+                                     Bools{{1, 0, 1}, {}}, Numbers{{1.5, std::nan(""), -2}}});
 }
 
 TEST(Columns, GatherKeepsOrderRepeatsAndMissingValues) {
@@ -41,9 +41,10 @@ TEST(Columns, AnIntegerColumnBecomesNumbersWhereItMust) {
 }
 
 TEST(Columns, FillSpeaksOfTheValueAtFault) {
-  const package::Encoding encoding{.tensors = {{.name = "numbers", .columns = {0, 3}},
-                                               {.name = "region", .type = Type::kString, .columns = {1}},
-                                               {.name = "active", .columns = {2}}}};
+  const package::Encoding encoding{
+      .tensors = {{.name = "numbers", .columns = {0, 3}},
+                  {.name = "region", .type = Type::kString, .columns = {1}},
+                  {.name = "active", .columns = {2}}}};
   package::Tensors tensors(&kSignature, &encoding);
   tensors.Resize(2);
   const Columns columns = ThreeRows();
@@ -52,19 +53,22 @@ TEST(Columns, FillSpeaksOfTheValueAtFault) {
   EXPECT_EQ(tensors.tensors()[0].float64[3], -2);
   EXPECT_EQ(tensors.tensors()[1].strings[1], "s");
   EXPECT_EQ(tensors.tensors()[2].float64[1], 1);
-  EXPECT_EQ(columns.Fill(1, 0, tensors).message(), "column 'region' is missing (null); a string was expected");
+  EXPECT_EQ(columns.Fill(1, 0, tensors).message(),
+            "column 'region' is missing (null); a string was expected");
 }
 
 TEST(Columns, RefusesWhatDoesNotFitTheSignature) {
   const package::Signature one{.inputs = {{.name = "age", .type = Type::kInt64}}};
-  EXPECT_EQ(Columns::Make(one, {}).status().message(), "0 columns were given; the model has 1 inputs");
+  EXPECT_EQ(Columns::Make(one, {}).status().message(),
+            "0 columns were given; the model has 1 inputs");
   EXPECT_EQ(Columns::Make(one, {Integers{}}).status().message(),
             "there is no row to check the model on; at least one was expected");
   EXPECT_EQ(Columns::Make(one, {Strings{{"x"}, {}}}).status().message(),
             "column 'age' holds strings; the signature says int64");
   EXPECT_EQ(Columns::Make(one, {Numbers{{1, 5.5}}}).status().message(),
             "column 'age' holds 5.5 in row 1; the signature says int64");
-  EXPECT_EQ(Columns::Make(kSignature, {Integers{{1}}, Strings{{"x", "y"}, {}}, Bools{{1}, {}}, Numbers{{1}}})
+  EXPECT_EQ(Columns::Make(kSignature,
+                          {Integers{{1}}, Strings{{"x", "y"}, {}}, Bools{{1}, {}}, Numbers{{1}}})
                 .status()
                 .message(),
             "column 'region' has 2 rows, the first column has 1; one length was expected");

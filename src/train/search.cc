@@ -12,7 +12,8 @@ namespace {
 
 using package::Type;
 
-// Non-negative numbers of a type in their order: neighbours differ by 1. For floating point numbers these are the bits.
+// Non-negative numbers of a type in their order: neighbours differ by 1. For floating point numbers
+// these are the bits.
 int64_t OrdinalOf(Type type, double value) {
   if (type == Type::kInt64) return static_cast<int64_t>(value);
   if (type == Type::kFloat32) return std::bit_cast<int32_t>(static_cast<float>(value));
@@ -21,7 +22,8 @@ int64_t OrdinalOf(Type type, double value) {
 
 double FromOrdinal(Type type, int64_t ordinal) {
   if (type == Type::kInt64) return static_cast<double>(ordinal);
-  if (type == Type::kFloat32) return static_cast<double>(std::bit_cast<float>(static_cast<int32_t>(ordinal)));
+  if (type == Type::kFloat32)
+    return static_cast<double>(std::bit_cast<float>(static_cast<int32_t>(ordinal)));
   return std::bit_cast<double>(ordinal);
 }
 
@@ -38,7 +40,8 @@ bool IsDone(const Search& search, const Precision& precision) {
   return search.low >= precision.from && search.high <= search.low * (1 + precision.relative);
 }
 
-Status Step(std::vector<Search>& searches, const std::vector<Trial>& trials, const HoldsAt& holds_at) {
+Status Step(std::vector<Search>& searches, const std::vector<Trial>& trials,
+            const HoldsAt& holds_at) {
   if (trials.empty()) return {};
   const std::vector<bool> holds = PENSTOCK_TRY(holds_at(trials));
   PENSTOCK_CHECK(holds.size() == trials.size());
@@ -56,13 +59,15 @@ struct Bracket {
   double above = 0;
 };
 
-Status Try(std::vector<Search>& searches, std::span<const Bracket> brackets, const HoldsAt& holds_at) {
-  for (const double Bracket::*side : {&Bracket::below, &Bracket::above}) {
+Status Try(std::vector<Search>& searches, std::span<const Bracket> brackets,
+           const HoldsAt& holds_at) {
+  for (const double Bracket::* side : {&Bracket::below, &Bracket::above}) {
     std::vector<Trial> trials;
     for (const Bracket& bracket : brackets) {
       const Search& search = searches[bracket.index];
       const double magnitude = bracket.*side;
-      if (search.low < magnitude && magnitude < search.high) trials.push_back({bracket.index, magnitude});
+      if (search.low < magnitude && magnitude < search.high)
+        trials.push_back({bracket.index, magnitude});
     }
     PENSTOCK_TRY(Step(searches, trials, holds_at));
   }
@@ -71,7 +76,7 @@ Status Try(std::vector<Search>& searches, std::span<const Bracket> brackets, con
 
 Status TryGuesses(std::vector<Search>& searches, const HoldsAt& holds_at) {
   constexpr double kRough = 0.01;
-  const auto most = [&](std::vector<double> Search::*guesses) {
+  const auto most = [&](std::vector<double> Search::* guesses) {
     size_t count = 0;
     for (const Search& search : searches) count = std::max(count, (search.*guesses).size());
     return count;
@@ -81,6 +86,7 @@ Status TryGuesses(std::vector<Search>& searches, const HoldsAt& holds_at) {
     for (size_t i = 0; i < searches.size(); ++i) {
       if (n >= searches[i].guesses.size()) continue;
       const double guess = searches[i].guesses[n];
+      if (guess >= searches[i].high) continue;
       brackets.push_back({i, guess, NextAfter(searches[i].type, guess)});
     }
     PENSTOCK_TRY(Try(searches, brackets, holds_at));

@@ -18,14 +18,16 @@ namespace {
 
 constexpr int64_t kBatchSizes[] = {256, 1, 2, 7};
 constexpr int64_t kShuffledBatchSize = 256;
-constexpr int64_t kPaceRows = 256;      // rows by which the pace of a pass is judged, and that it has at least
+constexpr int64_t kPaceRows =
+    256;  // rows by which the pace of a pass is judged, and that it has at least
 constexpr int64_t kLatencyCalls = 200;
 constexpr double kLimitRelative = 1e-3;  // how exactly the limits of an engine are found
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 std::string WithCommas(int64_t number) {
   std::string text = std::to_string(number);
-  for (auto at = static_cast<int64_t>(text.size()) - 3; at > 0; at -= 3) text.insert(static_cast<size_t>(at), ",");
+  for (auto at = static_cast<int64_t>(text.size()) - 3; at > 0; at -= 3)
+    text.insert(static_cast<size_t>(at), ",");
   return text;
 }
 
@@ -51,7 +53,8 @@ void Keep(Difference difference, std::vector<Difference>& worst) {
     if (same->absolute >= difference.absolute) return;
     worst.erase(same);
   }
-  const auto place = std::ranges::upper_bound(worst, difference.absolute, std::greater(), &Difference::absolute);
+  const auto place =
+      std::ranges::upper_bound(worst, difference.absolute, std::greater(), &Difference::absolute);
   worst.insert(place, std::move(difference));
   if (worst.size() > static_cast<size_t>(kWorstRowsMax)) worst.pop_back();
 }
@@ -60,7 +63,8 @@ json::Value Refused(const std::string& reason) { return json::Object{{"refused",
 
 class CandidateTrial {
  public:
-  CandidateTrial(const Evidence& evidence, const ParityOptions& options, NativeForm& native, CandidateReport& report)
+  CandidateTrial(const Evidence& evidence, const ParityOptions& options, NativeForm& native,
+                 CandidateReport& report)
       : evidence_(evidence),
         options_(options),
         native_(native),
@@ -86,20 +90,22 @@ class CandidateTrial {
     if (report_.differing_rows > 0) {
       const Difference& worst = report_.worst.front();
       report_.reason = fmt::format("{} differs on {} of {} rows (worst: row {}, {})", engine,
-                                   WithCommas(report_.differing_rows), WithCommas(evidence_.rows.rows()), worst.row,
-                                   worst.text);
+                                   WithCommas(report_.differing_rows),
+                                   WithCommas(evidence_.rows.rows()), worst.row, worst.text);
     } else if (report_.probes_differing > 0) {
       const Difference& worst = report_.worst_probes.front();
-      report_.reason = fmt::format("{} differs on {} of {} probes (worst: {} in row {}, {})", engine,
-                                   WithCommas(report_.probes_differing),
-                                   WithCommas(static_cast<int64_t>(evidence_.findings.probes.size())), worst.probe,
-                                   worst.row, worst.text);
+      report_.reason =
+          fmt::format("{} differs on {} of {} probes (worst: {} in row {}, {})", engine,
+                      WithCommas(report_.probes_differing),
+                      WithCommas(static_cast<int64_t>(evidence_.findings.probes.size())),
+                      worst.probe, worst.row, worst.text);
     } else if (!refused_row_.empty()) {
       report_.reason = fmt::format("{} {}", engine, refused_row_);
     } else {
       report_.passed = true;
-      report_.reason = fmt::format("{} agreed on {} rows and {} probes", engine, WithCommas(evidence_.rows.rows()),
-                                   WithCommas(report_.probes_agreed));
+      report_.reason =
+          fmt::format("{} agreed on {} rows and {} probes", engine,
+                      WithCommas(evidence_.rows.rows()), WithCommas(report_.probes_agreed));
     }
   }
 
@@ -114,9 +120,11 @@ class CandidateTrial {
     if (report_.differing_rows == 0) {
       PENSTOCK_TRY(RunPass({.rows_per_call = kShuffledBatchSize, .is_shuffled = true}));
     }
-    std::ranges::stable_sort(report_.passes, {},
-                             [](const Pass& p) { return std::pair(p.is_shuffled, p.rows_per_call); });
-    report_.differing_share_upper_95 = DifferingShareUpper95(report_.differing_rows, evidence_.rows.rows());
+    std::ranges::stable_sort(report_.passes, {}, [](const Pass& p) {
+      return std::pair(p.is_shuffled, p.rows_per_call);
+    });
+    report_.differing_share_upper_95 =
+        DifferingShareUpper95(report_.differing_rows, evidence_.rows.rows());
     return {};
   }
 
@@ -124,7 +132,8 @@ class CandidateTrial {
     const int64_t rows = evidence_.rows.rows();
     pass.rows = report_.passes.empty() ? rows : PENSTOCK_TRY(RowsInTime(pass.rows_per_call));
     std::vector<int64_t> order = EvenSample(pass.rows, rows);
-    if (pass.is_shuffled) std::shuffle(order.begin(), order.end(), std::mt19937_64(options_.seed + 1));
+    if (pass.is_shuffled)
+      std::shuffle(order.begin(), order.end(), std::mt19937_64(options_.seed + 1));
     for (size_t begin = 0; begin < order.size(); begin += static_cast<size_t>(pass.rows_per_call)) {
       const size_t size = std::min(static_cast<size_t>(pass.rows_per_call), order.size() - begin);
       pass.differing += PENSTOCK_TRY(RunCall(std::span(order).subspan(begin, size)));
@@ -143,7 +152,8 @@ class CandidateTrial {
       const size_t size = std::min(static_cast<size_t>(rows_per_call), sample.size() - begin);
       PENSTOCK_TRY(Poll());
       // What it refuses is judged in the pass itself.
-      static_cast<void>(native_.Predict(evidence_.rows, std::span(sample).subspan(begin, size), answers));
+      static_cast<void>(
+          native_.Predict(evidence_.rows, std::span(sample).subspan(begin, size), answers));
     }
     const double row_ns = static_cast<double>(options_.clock->MonotonicNs() - start) /
                           static_cast<double>(sample.size());
@@ -159,7 +169,8 @@ class CandidateTrial {
     if (!answered.ok() && rows.size() > 1) {
       // One row that is refused fails its call: ask again, row by row.
       int64_t differing = 0;
-      for (size_t i = 0; i < rows.size(); ++i) differing += PENSTOCK_TRY(RunCall(rows.subspan(i, 1)));
+      for (size_t i = 0; i < rows.size(); ++i)
+        differing += PENSTOCK_TRY(RunCall(rows.subspan(i, 1)));
       return differing;
     }
     int64_t differing = 0;
@@ -184,7 +195,8 @@ class CandidateTrial {
     Keep({.row = GivenRow(row, evidence_.rows.rows(), evidence_.rows_given),
           .inputs = RecordToJson(signature_, evidence_.rows, row),
           .original = AnswerToJson(signature_, evidence_.answers, row),
-          .native = answered.ok() ? AnswerToJson(signature_, answers_, native_row) : Refused(answered.message()),
+          .native = answered.ok() ? AnswerToJson(signature_, answers_, native_row)
+                                  : Refused(answered.message()),
           .absolute = distance.absolute,
           .relative = distance.relative,
           .text = answered.ok() ? distance.text : fmt::format("refused: {}", answered.message())},
@@ -195,9 +207,9 @@ class CandidateTrial {
   struct ColumnLimits {
     bool missing = false;
     bool infinity = false;
-    double agreed_max = 0;             // largest magnitude at which the two agreed
-    double differed_min = kInfinity;   // smallest at which they did not
-    std::vector<int64_t> bases;        // rows on which they did not
+    double agreed_max = 0;            // largest magnitude at which the two agreed
+    double differed_min = kInfinity;  // smallest at which they did not
+    std::vector<int64_t> bases;       // rows on which they did not
   };
 
   // What the native form makes of one changed row, held against what the original said.
@@ -240,8 +252,8 @@ class CandidateTrial {
     return {};
   }
 
-  // Whether a probe tells what cannot be vouched for, rather than that the engine is wrong: it lies far outside the
-  // data, and the two differ there or the answer could not be sent.
+  // Whether a probe tells what cannot be vouched for, rather than that the engine is wrong: it lies
+  // far outside the data, and the two differ there or the answer could not be sent.
   bool IsLimit(const Probe& probe, const Verdict& verdict) const {
     if (verdict.distance.agrees && verdict.is_finite) return false;
     if (probe.column < 0) return false;
@@ -272,18 +284,22 @@ class CandidateTrial {
   }
 
   void NoteAgreement(const Probe& probe) {
-    if (probe.column < 0 || (probe.kind != ProbeKind::kMagnitude && probe.kind != ProbeKind::kBound)) return;
+    if (probe.column < 0 ||
+        (probe.kind != ProbeKind::kMagnitude && probe.kind != ProbeKind::kBound))
+      return;
     ColumnLimits& limits = limits_[static_cast<size_t>(probe.column)];
     limits.agreed_max = std::max(limits.agreed_max, MagnitudeOf(probe));
   }
 
-  void KeepProbe(const Probe& probe, const Columns& changed, const Reply& reply, const Verdict& verdict) {
+  void KeepProbe(const Probe& probe, const Columns& changed, const Reply& reply,
+                 const Verdict& verdict) {
     ++report_.probes_differing;
     Keep({.row = GivenRow(probe.row, evidence_.rows.rows(), evidence_.rows_given),
           .probe = ToText(signature_, probe),
           .inputs = RecordToJson(signature_, changed, 0),
           .original = AnswerToJson(signature_, reply.answer, 0),
-          .native = verdict.answered.ok() ? AnswerToJson(signature_, answers_, 0) : Refused(verdict.answered.message()),
+          .native = verdict.answered.ok() ? AnswerToJson(signature_, answers_, 0)
+                                          : Refused(verdict.answered.message()),
           .absolute = verdict.distance.absolute,
           .relative = verdict.distance.relative,
           .text = verdict.answered.ok() ? verdict.distance.text
@@ -310,8 +326,10 @@ class CandidateTrial {
     return {};
   }
 
-  // The original and the native form agree on both signs of a magnitude, in each of the rows where they once did not.
-  Result<std::vector<bool>> Agrees(const std::vector<Search>& searches, std::span<const Trial> trials) {
+  // The original and the native form agree on both signs of a magnitude, in each of the rows where
+  // they once did not.
+  Result<std::vector<bool>> Agrees(const std::vector<Search>& searches,
+                                   std::span<const Trial> trials) {
     std::vector<Probe> probes;
     std::vector<size_t> owners;
     for (size_t t = 0; t < trials.size(); ++t) {
@@ -343,25 +361,32 @@ class CandidateTrial {
     package::Input& input = report_.signature.inputs[index];
     if (limits_[index].missing) {
       input.allows_missing = false;
-      input.missing_reason = "the native form cannot vouch for its answer there, though the original gives one";
-      report_.limits.push_back({.column = input.name, .kind = "missing", .reason = input.missing_reason});
+      input.missing_reason =
+          "the native form cannot vouch for its answer there, though the original gives one";
+      report_.limits.push_back(
+          {.column = input.name, .kind = "missing", .reason = input.missing_reason});
     }
     if (limits_[index].infinity) {
       input.allows_infinity = false;
-      report_.limits.push_back(
-          {.column = input.name, .kind = "infinity", .reason = "the native form differs from the original there"});
+      report_.limits.push_back({.column = input.name,
+                                .kind = "infinity",
+                                .reason = "the native form differs from the original there"});
     }
   }
 
   void PublishBound(const Search& search) {
     package::Input& input = report_.signature.inputs[static_cast<size_t>(search.column)];
     const double rounded = search.low > 0 ? RoundDown(search.low) : 0;
-    const double bound = rounded >= evidence_.ranges[static_cast<size_t>(search.column)].abs_max ? rounded : search.low;
+    const double bound = rounded >= evidence_.ranges[static_cast<size_t>(search.column)].abs_max
+                             ? rounded
+                             : search.low;
     const std::string reason = fmt::format(
-        "up to {} the native form was found to agree with the original, beyond it was not, so it does not answer there",
+        "up to {} the native form was found to agree with the original, beyond it was not, so it "
+        "does not answer there",
         bound);
     input.abs_max = package::Bound{.value = bound, .refused_by_original = false, .reason = reason};
-    report_.limits.push_back({.column = input.name, .kind = "abs_max", .abs_max = bound, .reason = reason});
+    report_.limits.push_back(
+        {.column = input.name, .kind = "abs_max", .abs_max = bound, .reason = reason});
   }
 
   // Whatever the signature came to say, a row that the original answers must get through.
@@ -371,15 +396,17 @@ class CandidateTrial {
     for (int64_t row = 0; row < evidence_.rows.rows(); ++row) {
       const Status filled = evidence_.rows.Fill(row, 0, tensors);
       if (filled.ok()) continue;
-      refused_row_ = fmt::format("would refuse row {}, which the model answers: {}",
-                                 GivenRow(row, evidence_.rows.rows(), evidence_.rows_given), filled.message());
+      refused_row_ =
+          fmt::format("would refuse row {}, which the model answers: {}",
+                      GivenRow(row, evidence_.rows.rows(), evidence_.rows_given), filled.message());
       return;
     }
   }
 
   Status MeasureLatency() {
     std::vector<int64_t> times;
-    for (const int64_t row : EvenSample(std::min(evidence_.rows.rows(), kLatencyCalls), evidence_.rows.rows())) {
+    for (const int64_t row :
+         EvenSample(std::min(evidence_.rows.rows(), kLatencyCalls), evidence_.rows.rows())) {
       PENSTOCK_TRY(Poll());
       const int64_t start = options_.clock->MonotonicNs();
       PENSTOCK_TRY(native_.Predict(evidence_.rows, std::span(&row, 1), answers_));
@@ -404,14 +431,13 @@ class CandidateTrial {
 
 }  // namespace
 
-int64_t GivenRow(int64_t row, int64_t rows, int64_t rows_given) {
-  return row * rows_given / rows;
-}
+int64_t GivenRow(int64_t row, int64_t rows, int64_t rows_given) { return row * rows_given / rows; }
 
 Result<CandidateReport> TryCandidate(const Candidate& candidate, const Evidence& evidence,
                                      const ParityOptions& options) {
   CandidateReport report{.entry = candidate.entry, .signature = evidence.findings.signature};
-  const bool is_float32 = candidate.entry.precision == package::Type::kFloat32 || evidence.answers.is_float32;
+  const bool is_float32 =
+      candidate.entry.precision == package::Type::kFloat32 || evidence.answers.is_float32;
   report.tolerance = is_float32 ? kFloat32Tolerance : kFloat64Tolerance;
   if (!evidence.findings.inexpressible.empty()) {
     report.reason = evidence.findings.inexpressible;
@@ -419,7 +445,8 @@ Result<CandidateReport> TryCandidate(const Candidate& candidate, const Evidence&
   }
   auto native = NativeForm::Load(evidence.findings.signature, candidate, options);
   if (!native.ok()) {
-    report.reason = fmt::format("{} cannot run it: {}", EngineText(candidate.entry), native.status().message());
+    report.reason =
+        fmt::format("{} cannot run it: {}", EngineText(candidate.entry), native.status().message());
     return report;
   }
   CandidateTrial trial(evidence, options, **native, report);
