@@ -69,7 +69,9 @@ class Contestant:
     rounds: list[dict[str, float]] = field(default_factory=list)
 
     def start(self, core: int) -> None:
-        """Start the server on one core and note the time from exec to the first 200 of /health/ready."""
+        """Start the server on one core and note the time from exec to the first 200 of
+        /health/ready.
+        """
         begin = time.perf_counter()
         self.process = subprocess.Popen(
             ["taskset", "-c", str(core), *self.command],
@@ -167,7 +169,8 @@ def exported_peers(scratch: Path) -> list[Contestant]:
     export = (
         "import sys, joblib, skl2onnx, numpy\n"
         "model = joblib.load(sys.argv[1])\n"
-        "graph = skl2onnx.to_onnx(model, numpy.zeros((1, 64), numpy.float32), options={'zipmap': False})\n"
+        "graph = skl2onnx.to_onnx(model, numpy.zeros((1, 64), numpy.float32), "
+        "options={'zipmap': False})\n"
         "open(sys.argv[2], 'wb').write(graph.SerializeToString())\n"
     )
     subprocess.run([BENCH_PYTHON, "-c", export, pickled, onnx], check=True)
@@ -185,7 +188,10 @@ def exported_peers(scratch: Path) -> list[Contestant]:
 def raw_answer(contestant: Contestant, body: bytes) -> bytes:
     """Return the bytes of one answer, headers included."""
     with socket.create_connection(("127.0.0.1", contestant.port), timeout=10) as connection:
-        head = f"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
+        head = (
+            "POST /predict HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(body)}"
+        )
         connection.sendall(head.encode() + b"\r\n\r\n" + body)
         answer = b""
         while True:

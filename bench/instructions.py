@@ -1,7 +1,8 @@
 """Count the server's user instructions per request with callgrind, and hold them against a budget.
 
-Instructions repeat where seconds do not: the same binary and requests give the same count on a busy machine. Two runs that
-differ only in the number of requests are subtracted, so that start-up and shutdown drop out.
+Instructions repeat where seconds do not: the same binary and requests give the same count on a busy
+machine. Two runs that differ only in the number of requests are subtracted, so that start-up and
+shutdown drop out.
 
     python bench/instructions.py            print the count of each engine
     python bench/instructions.py --check    fail when a count exceeds bench/instructions.json
@@ -38,7 +39,9 @@ def register(home: Path, engine: str) -> penstock.ModelVersion:
 
 
 def total_instructions(version: penstock.ModelVersion, requests: int, scratch: Path) -> int:
-    """Serve ``requests`` single-row requests under callgrind and return all instructions of the process."""
+    """Serve ``requests`` single-row requests under callgrind and return all instructions of the
+    process.
+    """
     out = scratch / f"callgrind.{requests}"
     server = subprocess.Popen(
         ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}", "--quiet"]

@@ -1,8 +1,10 @@
-"""Measure the server beside a bare epoll loop and beside what people use instead, interleaved, in one run.
+"""Measure the server beside a bare epoll loop and beside what people use instead, interleaved, in
+one run.
 
-The bar is server CPU per request: it repeats on a shared machine, requests a second do not. The server has core 0 to
-itself, the client core 1; with one connection both are on core 0, because waking an idle core of a virtual machine costs
-ten times the request. Every contestant has one worker and the same model, rows and question.
+The bar is server CPU per request: it repeats on a shared machine, requests a second do not. The
+server has core 0 to itself, the client core 1; with one connection both are on core 0, because
+waking an idle core of a virtual machine costs ten times the request. Every contestant has one
+worker and the same model, rows and question.
 
     python bench/serve.py [--rounds 5] [--seconds 3] [--out bench/results]
 """
@@ -189,7 +191,8 @@ def run(rounds: int, seconds: int, scratch: Path) -> dict[str, Any]:
                 contestant.rounds.append(measure_round(contestant, body_file, seconds))
                 told = contestant.rounds[-1]
                 print(
-                    f"round {number + 1}  {contestant.title:26} {told['cpu_us']:9.1f} us CPU  {told['per_s']:9.0f}/s",
+                    f"round {number + 1}  {contestant.title:26} {told['cpu_us']:9.1f} us CPU  "
+                    f"{told['per_s']:9.0f}/s",
                     flush=True,
                 )
         extras = {c.key: half_load_p99_us(c, body_file, seconds) for c in contestants}
@@ -205,18 +208,22 @@ def markdown(results: dict[str, Any], about: dict[str, Any]) -> str:
     lines = [
         "# Serving: single-row POST /predict, 64 features",
         "",
-        f"{about['date']}, commit {about['commit']}, {about['machine']}. {about['rounds']} interleaved rounds, medians.",
-        "Server on one core, client on the other; with one connection both on one core. Load average "
+        f"{about['date']}, commit {about['commit']}, {about['machine']}. "
+        f"{about['rounds']} interleaved rounds, medians.",
+        "Server on one core, client on the other; with one connection both on one core. "
+        "Load average "
         f"{about['load_average']:.1f} before the run.",
         "",
-        "| | CPU us/request | x floor | requests/s, 32 conn | p50 / p99 us | requests/s, 1 conn | p50 us | p99 us at half load"
+        "| | CPU us/request | x floor | requests/s, 32 conn | p50 / p99 us "
+        "| requests/s, 1 conn | p50 us | p99 us at half load"
         " | RSS MB | exec to ready ms |",
         "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for r in results.values():
         lines.append(
-            f"| {r['title']} | {r['cpu_us']:.1f} | {r['cpu_ratio_to_floor']:.2f} | {r['per_s']:,.0f} | {r['p50_us']:,.0f} /"
-            f" {r['p99_us']:,.0f} | {r['per_s_1']:,.0f} | {r['p50_us_1']:,.0f} | {r['half_load_p99_us']:,.0f} |"
+            f"| {r['title']} | {r['cpu_us']:.1f} | {r['cpu_ratio_to_floor']:.2f} "
+            f"| {r['per_s']:,.0f} | {r['p50_us']:,.0f} / {r['p99_us']:,.0f} "
+            f"| {r['per_s_1']:,.0f} | {r['p50_us_1']:,.0f} | {r['half_load_p99_us']:,.0f} |"
             f" {r['rss_mb']:.1f} | {r['ready_ms']:.0f} |"
         )
     lines += ["", "| bar | wanted | reached | |", "|---|---:|---:|---|"]
@@ -226,7 +233,9 @@ def markdown(results: dict[str, Any], about: dict[str, Any]) -> str:
 
 
 def bars(results: dict[str, Any]) -> list[tuple[str, str, str, bool]]:
-    """Return each bar of DESIGN.md's section 7 as title, what is wanted, what was reached, whether it holds."""
+    """Return each bar of DESIGN.md's section 7 as title, what is wanted, what was reached, whether
+    it holds.
+    """
     own = results["own"]
     rows = []
     for key, bar in BARS.items():

@@ -1,7 +1,7 @@
 """The peer: a scikit-learn model behind FastAPI, written as its users do, without needless cost.
 
-Endpoints are coroutines (no hop to a thread pool), one call of the model gives labels and probabilities, uvicorn runs
-on uvloop and httptools without an access log.
+Endpoints are coroutines (no hop to a thread pool), one call of the model gives labels and
+probabilities, uvicorn runs on uvloop and httptools without an access log.
 
     python fastapi_sklearn.py MODEL.joblib PORT
 """

@@ -1,6 +1,7 @@
 """Digits, from a SQLite table to a native HTTP service, in one sitting.
 
-Run it in any folder: it makes ``digits.db`` and ``.penstock/`` there. Run it again and it registers version 2.
+Run it in any folder: it makes ``digits.db`` and ``.penstock/`` there. Run it again and it registers
+version 2.
 """
 
 from __future__ import annotations

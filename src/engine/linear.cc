@@ -26,6 +26,7 @@ void Multiply(const double* x, const double* coef, int64_t features, double* sum
   for (int64_t j = 0; j < features; ++j) {
     const Pair value = {x[j], x[j]};
     const double* row = coef + j * kPairs * kPair;
+#pragma GCC unroll 8  // or the sums live in memory
     for (int i = 0; i < kPairs; ++i) sum[i] += value * Load(row + i * kPair);
   }
   std::memcpy(sums, sum, sizeof(sum));
@@ -37,6 +38,7 @@ double Dot(const double* x, const double* coef, int64_t features) {
   Pair sum[4] = {};
   int64_t j = 0;
   for (; j + kStep <= features; j += kStep) {
+#pragma GCC unroll 4
     for (int i = 0; i < 4; ++i) sum[i] += Load(x + j + i * kPair) * Load(coef + j + i * kPair);
   }
   double rest = 0;

@@ -42,6 +42,7 @@ fs::path OwnFile() {
   Dl_info own{};
   Dl_info program{};
   if (dladdr(reinterpret_cast<const void*>(&OwnFile), &own) == 0) return {};
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): the kernel gives addresses as integers
   dladdr(reinterpret_cast<const void*>(getauxval(AT_ENTRY)), &program);
   std::error_code error;
   if (own.dli_fbase == program.dli_fbase) return fs::read_symlink("/proc/self/exe", error);

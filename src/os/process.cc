@@ -47,7 +47,7 @@ Plan MakePlan(const ProcessOptions& options) {
     if (!is_replaced) plan.variables.emplace_back(text);
   }
   for (const auto& [name, value] : options.environment)
-    plan.variables.push_back(name + "=" + value);
+    plan.variables.push_back(fmt::format("{}={}", name, value));
   for (std::string& variable : plan.variables) plan.envp.push_back(variable.data());
   plan.envp.push_back(nullptr);
   return plan;

@@ -96,7 +96,7 @@ Result<Registry> Registry::Open(const std::filesystem::path& home, const Registr
 }
 
 Result<ModelVersion> Registry::Register(std::string_view name, package::Draft draft,
-                                        json::Value details) {
+                                        const json::Value& details) {
   PENSTOCK_TRY(CheckModelName(name));
   if (json::Write(details).size() > kDetailsBytesMax) {
     return ResourceExhausted(

@@ -58,7 +58,8 @@ class Registry {
   // survives a crash; when it does not, nothing was registered. `details` is kept with the version
   // and must be small (kDetailsBytesMax). Registering the same bytes again gives a new number to
   // the same package, and mends what was damaged of it.
-  Result<ModelVersion> Register(std::string_view name, package::Draft draft, json::Value details);
+  Result<ModelVersion> Register(std::string_view name, package::Draft draft,
+                                const json::Value& details);
 
   // "churn" (its newest version) or "churn@3". kNotFound names the nearest model or the versions
   // there are.

@@ -1,7 +1,8 @@
 """Reading a SQLite file must not cost this process the locks it holds on the file.
 
-POSIX drops every lock of a process on a file when the process closes any descriptor of it: a second SQLite in the process
-would let another process write in the middle of a transaction, whose commit then overwrites what was written.
+POSIX drops every lock of a process on a file when the process closes any descriptor of it: a second
+SQLite in the process would let another process write in the middle of a transaction, whose commit
+then overwrites what was written.
 """
 
 from __future__ import annotations

@@ -3,8 +3,9 @@
 
 Run it in a virtual environment with scikit-learn 1.9, pandas, skl2onnx and onnx:
     python make_golden.py
-For each case NAME it writes NAME.safetensors (own evaluator) or NAME.onnx, and NAME.golden: a container of the same kind
-with the rows (x; a text column holds indices into "texts"), and scikit-learn's label, probabilities, values.
+For each case NAME it writes NAME.safetensors (own evaluator) or NAME.onnx, and NAME.golden: a
+container of the same kind with the rows (x; a text column holds indices into "texts"), and
+scikit-learn's label, probabilities, values.
 """
 
 import json
@@ -57,8 +58,8 @@ DTYPES = {
 def container(meta, arrays):
     header = {"__metadata__": {"penstock": json.dumps(meta)}}
     data = b""
-    for name, array in arrays.items():
-        array = np.ascontiguousarray(array)
+    for name, given in arrays.items():
+        array = np.ascontiguousarray(given)
         begin = len(data)
         data += array.tobytes()
         header[name] = {
@@ -146,7 +147,7 @@ class Program:
 def inputs_of(names, types):
     return [
         {"name": n, "type": t, "allows_missing": True, "allows_infinity": True}
-        for n, t in zip(names, types)
+        for n, t in zip(names, types, strict=True)
     ]
 
 
