@@ -29,13 +29,23 @@ class Table:
 
         Raises
         ------
+        PenstockError
+            The read stopped in the middle, as at a value that does not fit its column.
         ModuleNotFoundError
             pyarrow is not installed.
         """
         with self._lock:
             if self._table is None:
-                self._table = _pyarrow().table(self._source)
+                self._table = self._read()
             return self._table
+
+    def _read(self) -> pyarrow.Table:
+        pyarrow = _pyarrow()
+        try:
+            return pyarrow.table(self._source)
+        except (pyarrow.ArrowException, OSError):
+            self._source.check()  # the error itself, of which Arrow passes on the text alone
+            raise
 
     def to_pandas(self) -> pandas.DataFrame:
         """Return the rows as a pandas.DataFrame, in the dtypes that pandas gives to such columns.

@@ -43,12 +43,11 @@ Finding LookForPython() {
   const std::string python = FindPython(std::filesystem::current_path());
   constexpr const char* kAsk =
       "import sys, importlib.metadata as m\n"
-      "names = ['penstock', 'scikit-learn', 'numpy', 'pandas', 'joblib', 'skl2onnx', "
-      "'onnxruntime']\n"
-      "found = {d.metadata['Name'].lower(): d.version for d in m.distributions() if "
-      "d.metadata['Name']}\n"
-      "print('Python ' + sys.version.split()[0] + ''.join(f', {n} {found[n]}' for n in names if n "
-      "in found))";
+      "told = 'Python ' + sys.version.split()[0]\n"
+      "for name in 'scikit-learn', 'numpy', 'pandas', 'joblib', 'skl2onnx', 'pyarrow':\n"
+      "  try: told += f', {name} {m.version(name)}'\n"
+      "  except m.PackageNotFoundError: pass\n"
+      "print(told)";
   Result<os::Process> process = os::Process::Start({.program = "/usr/bin/env",
                                                     .arguments = {python, "-c", kAsk},
                                                     .pipe_stdout = true,

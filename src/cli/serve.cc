@@ -41,6 +41,7 @@ std::vector<config::Setting> ServeSettings() {
           {.key = "serve.idle_ms_max", .is_number = true},
           {.key = "serve.receive_ms_max", .is_number = true},
           {.key = "serve.queue_requests_max", .is_number = true},
+          {.key = "serve.inline_us_max", .is_number = true},
           {.key = "serve.beyond_limits"},
           {.key = "serve.drain_ms", .is_number = true},
           {.key = "serve.drain_notice_ms", .is_number = true},

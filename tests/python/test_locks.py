@@ -95,7 +95,9 @@ def test_penstocks_own_registry_is_no_source(home: Path, tmp_path: Path) -> None
 def test_a_row_that_does_not_fit_raises_and_gives_nothing(
     database: Path, ours: sqlite3.Connection
 ) -> None:
+    ours.execute("BEGIN")
     ours.executemany("INSERT INTO t VALUES (?)", [(i,) for i in range(100_000)])
     ours.execute("INSERT INTO t VALUES ('late')")
+    ours.execute("COMMIT")
     with pytest.raises(penstock.InvalidArgumentError, match="row 100002 holds the text 'late'"):
         penstock.read(f"sqlite:///{database}#t").to_pandas()
