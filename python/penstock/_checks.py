@@ -104,7 +104,7 @@ def check_values(model: Any, container: Container) -> None:
 
 def _check_answers(model: Any, container: Container, name: str, kind: str, rows: Any) -> None:
     try:
-        ask(model, container.take([int(rows[0])]))
+        ask(model, lambda: container.take([int(rows[0])]))
     except Exception as error:
         raise InvalidArgumentError(
             f"X holds {kind} in column '{name}' ({len(rows):,} row{'s' * (len(rows) > 1)}) and the "

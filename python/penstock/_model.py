@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -97,14 +98,18 @@ def _check_is_fitted(model: Any) -> None:
         return
 
 
-def ask(model: Any, X: Any) -> tuple[Array, Array | None]:
-    """Return what predict and, where there is one, predict_proba answer, quietly."""
+def ask(model: Any, rows: Callable[[], Any]) -> tuple[Array, Array | None]:
+    """Return what predict and, where there is one, predict_proba answer, quietly.
+
+    Each gets rows of its own: there are models that change what they are given, such as one with a
+    ``StandardScaler(copy=False)``.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        predicted = np.asarray(model.predict(X))
+        predicted = np.asarray(model.predict(rows()))
         if not hasattr(model, "predict_proba"):
             return predicted, None
-        probabilities = model.predict_proba(X)
+        probabilities = model.predict_proba(rows())
     return predicted, probabilities if isinstance(probabilities, np.ndarray) else None
 
 
@@ -118,7 +123,7 @@ def answers_of(model: Any, container: Container) -> Answers:
     """
     rows = range(min(TRIAL_ROWS_MAX, container.rows))
     try:
-        predicted, probabilities = ask(model, container.take(rows))
+        predicted, probabilities = ask(model, lambda: container.take(rows))
     except Exception as error:
         raise InvalidArgumentError(
             f"the {type(model).__name__} cannot predict the first rows of X: "
@@ -229,4 +234,4 @@ def _classes_of(model: Any, container: Container, prediction_type: str, task: st
     if prediction_type == "float32" or (task == "other" and prediction_type == "float64"):
         return None
     # Labels without a list of them: those that the model gives on the rows at hand.
-    return np.unique(np.asarray(model.predict(container.X)))
+    return np.unique(np.asarray(model.predict(container.take(range(container.rows)))))
