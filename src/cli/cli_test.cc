@@ -308,6 +308,10 @@ TEST(Text, WritesTimesAndCounts) {
   EXPECT_EQ(CountText(999), "999");
   EXPECT_EQ(CountText(41'203), "41,203");
   EXPECT_EQ(CountText(-1'000'000), "-1,000,000");
+  EXPECT_EQ(MicrosecondsText(212), "0.2");
+  EXPECT_EQ(MicrosecondsText(9'949), "9.9");
+  EXPECT_EQ(MicrosecondsText(9'950), "10");
+  EXPECT_EQ(MicrosecondsText(1'612'499), "1,612");
 }
 
 TEST(FindPython, TakesTheVariableThenTheVirtualEnvironmentThenDotVenvUpward) {

@@ -35,5 +35,7 @@ std::string AlignedTable(const std::vector<std::vector<std::string>>& rows);
 std::string TimeText(int64_t time_us);
 // 41203 -> "41,203".
 std::string CountText(int64_t count);
+// Nanoseconds as microseconds: "1,612", and "0.2" below 10.
+std::string MicrosecondsText(int64_t ns);
 
 }  // namespace penstock::cli

@@ -96,8 +96,8 @@ std::string ParityText(const json::Value& report) {
   text += BordersText(ListOrNone(report, "refusals"), "refuses");
   text += BordersText(ListOrNone(*deciding, "limits"), "limits");
   return text + fmt::format("  {:<10}{} us -> {} us a row\n", "time",
-                            CountText(IntOr(report, "original_row_ns", 0) / 1000),
-                            CountText(IntOr(*deciding, "row_ns", 0) / 1000));
+                            MicrosecondsText(IntOr(report, "original_row_ns", 0)),
+                            MicrosecondsText(IntOr(*deciding, "row_ns", 0)));
 }
 
 Result<json::Value> ParityReport(const package::Package& package) {

@@ -42,6 +42,12 @@ std::string TimeText(int64_t time_us) {
                      utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec);
 }
 
+std::string MicrosecondsText(int64_t ns) {
+  constexpr int64_t kShownWholeFrom = 9'950;
+  if (ns < kShownWholeFrom) return fmt::format("{:.1f}", static_cast<double>(ns) / 1000);
+  return CountText((ns + 500) / 1000);
+}
+
 std::string CountText(int64_t count) {
   std::string digits = fmt::format("{}", count);
   for (auto place = static_cast<int64_t>(digits.size()) - 3; place > (count < 0 ? 1 : 0);

@@ -1,0 +1,147 @@
+"""The C++ program `penstock`, from a joblib file to answers over HTTP."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import resource
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+import _penstock
+
+PENSTOCK = Path(_penstock.binary_dir) / "penstock"
+
+
+def penstock(*arguments: str, told: str = "") -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PENSTOCK_PYTHON": sys.executable}
+    return subprocess.run(
+        [PENSTOCK, *arguments],
+        input=told,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        env=environment,
+    )
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> LogisticRegression:
+    """Register churn@1 through the program, which hands the file to Python."""
+    X = pd.DataFrame({"age": np.arange(60) % 23, "income": np.arange(60) * 1.5})
+    y = (np.arange(60) % 3 == 0).astype(int)
+    fitted = LogisticRegression().fit(X, y)
+    joblib.dump(fitted, tmp_path / "model.joblib")
+    X.to_csv(tmp_path / "rows.csv", index=False)
+    done = penstock("register", "model.joblib", "--name", "churn", "--examples", "rows.csv")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("churn@1  native")
+    return fitted
+
+
+def test_help_takes_less_than_100_ms() -> None:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert "Examples:" in penstock("--help").stdout
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.1
+
+
+def test_predict_answers_what_the_model_answers(model: LogisticRegression) -> None:
+    rows = [[5, 7.5], [20, 80.0]]
+    done = penstock("predict", "churn", "--features", "-", told=json.dumps({"features": rows}))
+    answer = json.loads(done.stdout)
+    X = pd.DataFrame(rows, columns=["age", "income"])
+    assert answer["predictions"] == model.predict(X).tolist()
+    np.testing.assert_allclose(answer["probabilities"], model.predict_proba(X), rtol=1e-9)
+
+
+def test_show_tells_the_evidence(model: LogisticRegression) -> None:
+    shown = json.loads(penstock("models", "show", "churn@1", "--json").stdout)
+    assert shown["parity"]["rows"] == 60
+    assert "60 rows and " in penstock("models", "show", "churn").stdout
+
+
+def test_serve_answers_until_it_is_stopped(model: LogisticRegression) -> None:
+    server = subprocess.Popen(
+        [PENSTOCK, "serve", "churn", "--port", "0", "--admin-port", "0"],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert server.stdout is not None
+        told = server.stdout.readline()
+        found = re.match(r"churn@1 on (http://127\.0\.0\.1:\d+)", told)
+        assert found, told
+        body = json.dumps({"features": {"age": 5, "income": 7.5}}).encode()
+        request = urllib.request.Request(
+            found[1] + "/predict", data=body, headers={"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=30) as response:
+            answer = json.load(response)
+        assert answer["predictions"] == [
+            int(model.predict(pd.DataFrame([{"age": 5, "income": 7.5}]))[0])
+        ]
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(30) == 0
+    finally:
+        server.kill()
+        server.wait()
+
+
+def test_serve_tells_that_its_port_is_taken(model: LogisticRegression) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = penstock("serve", "churn", "--port", str(port), "--admin-port", "0")
+    assert done.returncode != 0
+    assert f"port {port} on 127.0.0.1 is in use" in done.stderr
+
+
+def test_doctor_finds_a_flipped_bit(model: LogisticRegression, home: Path) -> None:
+    assert penstock("doctor").returncode == 0
+    stored = next(path for path in (home / "objects").rglob("*") if path.is_file())
+    stored.chmod(0o600)
+    content = bytearray(stored.read_bytes())
+    content[len(content) // 2] ^= 1
+    stored.write_bytes(content)
+    done = penstock("doctor", "--json")
+    registry = next(found for found in json.loads(done.stdout) if found["name"] == "registry")
+    assert done.returncode == 10  # DATA_LOSS
+    assert not registry["ok"]
+    assert stored.name in registry["text"] or "SHA-256" in registry["text"]
+
+
+def test_a_home_that_cannot_be_made_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("PENSTOCK_HOME", str(tmp_path / "file" / "home"))
+    done = penstock("models", "list")
+    assert done.returncode != 0
+    assert done.stderr.startswith("penstock: ")
+    assert "set PENSTOCK_HOME" in done.stderr
+
+
+def test_a_python_that_is_not_there_is_told(tmp_path: Path) -> None:
+    environment = {**os.environ, "PENSTOCK_PYTHON": str(tmp_path / "nopython")}
+    done = subprocess.run(
+        [PENSTOCK, "register", "m.joblib", "--name", "m", "--examples", "rows.csv"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env=environment,
+    )
+    assert done.returncode != 0
+    assert "set PENSTOCK_PYTHON" in done.stderr
