@@ -24,6 +24,7 @@ from urllib.parse import urlsplit
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
+import _penstock
 import penstock
 
 BUDGET_FILE = Path(__file__).parent / "instructions.json"
@@ -31,21 +32,20 @@ ENGINES = ("own", "onnxruntime")
 REQUESTS_FEW, REQUESTS_MANY = 200, 1200
 
 
-def register(home: Path, engine: str) -> penstock.ModelVersion:
-    """Register the digits model for one engine."""
+def register(home: Path, engine: str) -> _penstock.Version:
+    """Register the digits model for one engine, and unpack it."""
     X, y = load_digits(return_X_y=True)
     model = LogisticRegression(max_iter=200).fit(X / 16, y)
-    return penstock.register(model, X / 16, y, name=f"digits-{engine}", engine=engine, home=home)
+    registered = penstock.register(model, X / 16, y, name="digits", engine=engine, home=home)
+    return _penstock.open_version(f"digits@{registered.version}", str(home))
 
 
-def total_instructions(version: penstock.ModelVersion, requests: int, scratch: Path) -> int:
-    """Serve ``requests`` single-row requests under callgrind and return all instructions of the
-    process.
-    """
+def total_instructions(version: _penstock.Version, requests: int, scratch: Path) -> int:
+    """Serve single-row requests under callgrind and return the instructions of the process."""
     out = scratch / f"callgrind.{requests}"
     server = subprocess.Popen(
         ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}", "--quiet"]
-        + [str(penstock.binary_dir() / "penstock-server"), str(version.path)]
+        + [str(Path(_penstock.binary_dir) / "penstock-server"), str(version.path)]
         + ["--as", f"{version.name}@{version.version}", "--port", "0", "--admin-port", "0"]
         + ["--loops", "1", "--announce", "json"]
         # Engine cost is measured at load; callgrind would make it look too high for the loop.

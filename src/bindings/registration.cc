@@ -107,7 +107,7 @@ train::Candidate ToCandidate(const package::Signature& signature, nb::handle for
 // Everything between the call and its return that needs no GIL.
 Result<RegisteredVersion> BuildAndCommit(const std::string& name, const std::filesystem::path& home,
                                          train::Submission submission, train::Original& original,
-                                         json::Value details, Signals& signals) {
+                                         const json::Value& details, Signals& signals) {
   // Before the work: what cannot be committed need not be checked.
   PENSTOCK_TRY(registry::CheckModelName(name));
   registry::Registry registry = PENSTOCK_TRY(registry::Registry::Open(home));
@@ -116,7 +116,7 @@ Result<RegisteredVersion> BuildAndCommit(const std::string& name, const std::fil
       PENSTOCK_TRY(train::BuildPackage(std::move(submission), original, options));
   std::string parity_json = json::Write(built.report.ToJson());
   registry::ModelVersion version =
-      PENSTOCK_TRY(registry.Register(name, std::move(built.draft), std::move(details)));
+      PENSTOCK_TRY(registry.Register(name, std::move(built.draft), details));
   return RegisteredVersion{.version = std::move(version), .parity_json = std::move(parity_json)};
 }
 

@@ -25,9 +25,9 @@ struct Finding {
   Status status;     // or what is wrong with it
 };
 
-Finding Found(std::string name, const Status& status, std::string text) {
-  return {.name = std::move(name),
-          .text = status.ok() ? std::move(text) : status.message(),
+Finding Found(std::string_view name, const Status& status, std::string_view text) {
+  return {.name = std::string(name),
+          .text = status.ok() ? std::string(text) : status.message(),
           .status = status};
 }
 

@@ -32,9 +32,9 @@ json::Array ListOrNone(const json::Value& value, std::string_view name) {
   return found != nullptr && found->if_array() ? *found->if_array() : json::Array();
 }
 
-std::string TextOr(const json::Value& value, std::string_view name, std::string otherwise) {
+std::string TextOr(const json::Value& value, std::string_view name, std::string_view otherwise) {
   const json::Value* found = value.Find(name);
-  return found != nullptr && found->if_string() ? *found->if_string() : otherwise;
+  return found != nullptr && found->if_string() ? *found->if_string() : std::string(otherwise);
 }
 
 // The candidate that became the engine, else the last that was tried; null when there was none.

@@ -54,7 +54,10 @@ void FakeFileSystem::LosePower(Node& node, UnsyncedNames names) {
 Status FakeFileSystem::Enter(bool& is_cut) {
   if (is_off_) return PowerIsOff();
   ++calls_;
-  if (calls_left_ < 0 || calls_left_-- > 0) return {};
+  if (calls_left_ < 0) return {};
+  const bool is_let_through = calls_left_ > 0;
+  --calls_left_;
+  if (is_let_through) return {};
   if (fault_ == Fault::kDiskFull) return FromErrno(ENOSPC, "write");
   is_off_ = true;
   is_cut = true;

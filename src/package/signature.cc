@@ -12,8 +12,8 @@
 namespace penstock::package {
 namespace {
 
-template <typename T, size_t N>
-using NameTable = std::array<std::pair<T, std::string_view>, N>;
+template <typename T, size_t kCount>
+using NameTable = std::array<std::pair<T, std::string_view>, kCount>;
 
 constexpr NameTable<Type, 5> kTypes = {{{Type::kBool, "bool"},
                                         {Type::kInt64, "int64"},
@@ -27,16 +27,17 @@ constexpr NameTable<Task, 5> kTasks = {{{Task::kClassification, "classification"
                                         {Task::kOutlierDetection, "outlier_detection"},
                                         {Task::kOther, "other"}}};
 
-template <typename T, size_t N>
-std::string_view NameOf(const NameTable<T, N>& table, T value) {
+template <typename T, size_t kCount>
+std::string_view NameOf(const NameTable<T, kCount>& table, T value) {
   for (const auto& [candidate, name] : table) {
     if (candidate == value) return name;
   }
   return "";
 }
 
-template <typename T, size_t N>
-Result<T> FromName(const NameTable<T, N>& table, std::string_view what, std::string_view name) {
+template <typename T, size_t kCount>
+Result<T> FromName(const NameTable<T, kCount>& table, std::string_view what,
+                   std::string_view name) {
   std::string known;
   for (const auto& [value, candidate] : table) {
     if (candidate == name) return value;

@@ -332,9 +332,12 @@ Status Questions::AskRange(std::span<const Probe> probes, std::span<Reply> repli
   }
   // What is alike stands side by side: where the first is refused, the next ones will be.
   size_t single = 0;
-  do {
+  bool is_refused = true;
+  while (is_refused && single < probes.size()) {
     PENSTOCK_TRY(AskRange(probes.subspan(single, 1), replies.subspan(single, 1)));
-  } while (replies[single++].is_refused && single < probes.size());
+    is_refused = replies[single].is_refused;
+    ++single;
+  }
   if (single == probes.size()) return {};
   const size_t half = single + (probes.size() - single) / 2;
   if (half > single)
