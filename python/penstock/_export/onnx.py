@@ -13,6 +13,7 @@ import itertools
 import json
 import logging
 import re
+import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ TARGET_OPSET = {"": 21, "ai.onnx.ml": 3}
 REASON_MAX = 160
 
 _ELEMENT_TYPES = {1: "float32", 7: "int64", 8: "string", 11: "float64"}  # onnx.TensorProto.DataType
+# skl2onnx is mended and quietened for the whole process while it converts: one thread at a time.
+_CONVERTER = threading.Lock()
 _NUMBERS = ("bool", "int64", "float32", "float64")
 
 
@@ -195,7 +198,7 @@ def _to_onnx(model: Any, feeds: Sequence[_Feed]) -> Any:
     }
     initial = [(f.name, kinds[f.type_name]([None, len(f.columns)])) for f in feeds]
     error: Exception | None = None
-    with _quietly(), _patched():
+    with _CONVERTER, _quietly(), _patched():
         prepared = _prepared(model)
         # Converters of models without class probabilities know no option 'zipmap'.
         for options in ({id(prepared): {"zipmap": False}}, None):
