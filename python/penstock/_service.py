@@ -73,7 +73,7 @@ class Service:
 
     def __repr__(self) -> str:
         if self.is_running:
-            return f"{self._spec} on {self.url} (try {self.url}/docs)"
+            return f"{self._spec} on {self.url} (its contract: {self.url}/openapi.json)"
         return f"{self._spec}, stopped (was on {self.url})"
 
 
