@@ -25,6 +25,10 @@ target_link_libraries(part_sqlite3 INTERFACE ${PENSTOCK_SQLITE} m dl pthread)
 add_library(part_onnxruntime INTERFACE)
 target_include_directories(part_onnxruntime SYSTEM INTERFACE ${PENSTOCK_DEPS}/onnxruntime/include)
 target_link_libraries(part_onnxruntime INTERFACE dl)
+# Programs and the module open the library beside themselves when a model needs it.
+file(MAKE_DIRECTORY ${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
+file(CREATE_LINK ${PENSTOCK_DEPS}/onnxruntime/lib/libonnxruntime.so.1
+     ${CMAKE_RUNTIME_OUTPUT_DIRECTORY}/libonnxruntime.so.1 SYMBOLIC)
 
 add_library(part_tomlplusplus INTERFACE)
 add_library(part_cli11 INTERFACE)

@@ -7,7 +7,6 @@ from pathlib import Path
 from steps import BUILD, ROOT, VENV, VENV_PYTHON, run, step
 
 RELEASE_TARGETS = ["penstock", "penstock-server", "_penstock"]
-ONNXRUNTIME = ROOT / ".deps" / "onnxruntime" / "lib" / "libonnxruntime.so.1"
 
 CONSOLE_SCRIPT = f"""#!{VENV_PYTHON}
 import sys
@@ -21,7 +20,6 @@ sys.exit(main())
 def configure(preset: str) -> None:
     """Configure build/PRESET; what breaks the layer table fails here."""
     run(f"configure {preset}", ["cmake", "--preset", preset])
-    link(BUILD / preset / "bin" / ONNXRUNTIME.name, ONNXRUNTIME)
 
 
 def compile_preset(preset: str, targets: list[str] | None = None) -> None:
