@@ -141,7 +141,7 @@ RegisteredVersion Register(const std::string& name, const std::optional<std::str
   PythonOriginal model(signature, original, signals);
   Result<RegisteredVersion> registered = [&] {
     const nb::gil_scoped_release no_gil;
-    return BuildAndCommit(name, folder, std::move(submission), model, std::move(details), signals);
+    return BuildAndCommit(name, folder, std::move(submission), model, details, signals);
   }();
   return ValueOrRaise(std::move(registered));
 }
