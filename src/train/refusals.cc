@@ -161,7 +161,9 @@ class Finder {
       if (ranges_[index].has_infinity) return CannotSay(probe, reason);
       column.infinity = reason;
     } else if (probe.kind == ProbeKind::kCategory) {
-      column.categories = reason;
+      // The first one: what it says of the others names other strings.
+      if (!column.categories)
+        column.categories = fmt::format("to {}: {}", ToText(probe.cell), reason);
     } else if (MagnitudeOf(probe) <= ranges_[index].abs_max) {
       CannotSay(probe, reason);
     } else if (column.refused_min == 0 || MagnitudeOf(probe) < column.refused_min) {

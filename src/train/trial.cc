@@ -381,8 +381,8 @@ class CandidateTrial {
                              ? rounded
                              : search.low;
     const std::string reason = fmt::format(
-        "up to {} the native form was found to agree with the original, beyond it was not, so it "
-        "does not answer there",
+        "up to {:.6g} the native form was found to agree with the original, beyond it was not, so "
+        "it does not answer there",
         bound);
     input.abs_max = package::Bound{.value = bound, .refused_by_original = false, .reason = reason};
     report_.limits.push_back(
