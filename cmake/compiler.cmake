@@ -48,3 +48,7 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   target_compile_options(penstock_warnings INTERFACE -Wno-restrict -Wno-maybe-uninitialized
     -Wno-stringop-overflow -Wno-array-bounds -Wno-stringop-overread)
 endif()
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  # std::stable_sort of GCC 12's library calls a function that the same library marks as deprecated.
+  target_compile_options(penstock_warnings INTERFACE -Wno-deprecated-declarations)
+endif()
