@@ -35,7 +35,7 @@ class Result:
 def build() -> None:
     """Compile the fuzzers with Clang."""
     building.configure("fuzz")
-    building.compile_preset("fuzz")
+    building.compile_preset("fuzz", ["fuzzers"])
 
 
 def fuzzers() -> list[Path]:
