@@ -129,7 +129,9 @@ def python_tests(title: str, folders: list[str], is_long: bool) -> Tally:
     report.unlink(missing_ok=True)
     command = [VENV_PYTHON, "-m", "pytest", *there, f"--junitxml={report}", "--durations=10"]
     command += [] if is_long else ["-m", "not long"]
-    code, told = run(title, command, check=False)
+    # Otherwise tests/system/servers.py takes the newest build, which may be one with sanitizers.
+    release = {"PENSTOCK_TEST_BIN": str(BUILD / "release" / "bin")}
+    code, told = run(title, command, env=release, check=False)
     return settle(junit(report) if report.is_file() else Tally(), code, told)
 
 
