@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import re
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from steps import BUILD, ROOT, VENV_PYTHON, StepError, capture, fail, run
 
 FUZZ_SECONDS, FUZZ_SECONDS_LONG = 30, 300
 LONG_RESULT = ROOT / "tests" / "long_result.json"
+INSTRUCTIONS = ROOT / "bench" / "instructions.py"
 REPORTS = BUILD / "report"
 FAILURE_LINES_MAX = 200
 
@@ -43,6 +45,7 @@ class Stage:
 
     name: str
     work: Callable[[], Tally]
+    counts: bool = True  # what it runs: then running nothing is a failure
     tally: Tally = field(default_factory=Tally)
     seconds: float = 0.0
 
@@ -124,6 +127,8 @@ def settle(tally: Tally, code: int, told: str) -> Tally:
 def python_tests(title: str, folders: list[str], is_long: bool) -> Tally:
     """Run the tests that pytest finds in those of `folders` that exist."""
     there = [folder for folder in folders if (ROOT / folder).is_dir()]
+    if not there:
+        raise StepError(f"{title}: none of the folders {', '.join(folders)} is there.")
     report = REPORTS / f"{there[0].replace('/', '-')}.xml"
     report.parent.mkdir(parents=True, exist_ok=True)
     report.unlink(missing_ok=True)
@@ -135,31 +140,42 @@ def python_tests(title: str, folders: list[str], is_long: bool) -> Tally:
     return settle(junit(report) if report.is_file() else Tally(), code, told)
 
 
-def run_fuzzers(is_long: bool) -> Tally:
-    """Run every fuzzer."""
-    results = fuzz.run_all(seconds=FUZZ_SECONDS_LONG if is_long else FUZZ_SECONDS)
+def run_fuzzers(is_long: bool, results: list[fuzz.Result]) -> Tally:
+    """Run every fuzzer, and add what each did to `results`."""
+    results += fuzz.run_all(seconds=FUZZ_SECONDS_LONG if is_long else FUZZ_SECONDS)
     passed = sum(result.passed for result in results)
-    if is_long and passed == len(results):
-        write_long_result(results)
     return Tally(passed, len(results) - passed)
 
 
 def instructions() -> Tally:
-    """Hold the instructions of a request against the budget."""
-    script = ROOT / "bench" / "instructions.py"
-    if not script.is_file():
-        return Tally()
-    _, told = run("instruction budget", [VENV_PYTHON, script, "--check"])
+    """Hold the instructions of a request against the budget of every engine."""
+    if not INSTRUCTIONS.is_file():
+        raise StepError(f"{INSTRUCTIONS.name} is not in bench/; it counts what a request costs.")
+    _, told = run("instruction budget", [VENV_PYTHON, INSTRUCTIONS, "--check"])
     print("\n".join(f"    {line}" for line in told.splitlines()))
-    return Tally(1)
+    counted = re.findall(r"^(\w+) +[\d,]+ instructions a request(  budget )?", told, re.MULTILINE)
+    for engine, budget in counted:
+        if not budget:
+            raise StepError(
+                f"bench/instructions.json has no budget for engine '{engine}'; give it one."
+            )
+    return Tally(len(counted))
 
 
-def write_long_result(results: list[fuzz.Result]) -> None:
+def state_of_tree() -> tuple[str, bool]:
+    """Return the commit that is checked out, and whether files differ from it."""
+    ours = f":!{LONG_RESULT.relative_to(ROOT)}"  # what the last run wrote down is not tested
+    changed = capture(["git", "status", "--porcelain", "--", ".", ours])
+    return capture(["git", "rev-parse", "HEAD"]), bool(changed)
+
+
+def write_long_result(before: tuple[str, bool], results: list[fuzz.Result]) -> None:
     """Write down what the long run did, for tests/long_result.json to be committed."""
-    changed = capture(["git", "status", "--porcelain", "--untracked-files=no"])
+    commit, has_changes = before
     result = {
-        "commit": capture(["git", "rev-parse", "HEAD"]),
-        "with_changes": bool(changed),
+        "commit": commit,
+        # A tree that changes while the stages run is of no one commit.
+        "with_changes": has_changes or state_of_tree() != before,
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "fuzzers": {r.name: {"seconds": r.seconds, "inputs": r.executions} for r in results},
     }
@@ -176,23 +192,24 @@ def age_of_long_result() -> str:
         datetime.datetime.now(datetime.UTC).date() - datetime.date.fromisoformat(result["date"])
     ).days
     behind = capture(["git", "rev-list", "--count", f"{result['commit']}..HEAD"]) or "unknown"
-    return f"long tests: passed {days} days ago at {result['commit'][:10]}, commits since: {behind}"
+    at = result["commit"][:10] + " with changes" * result["with_changes"]
+    return f"long tests: passed {days} days ago at {at}, commits since: {behind}"
 
 
-def stages(is_long: bool) -> list[Stage]:
-    """Return the stages in order: what fails soonest first."""
+def stages(is_long: bool, fuzzed: list[fuzz.Result]) -> list[Stage]:
+    """Return the stages in order: what fails soonest first. What fuzzers did comes to `fuzzed`."""
     systems = ["tests", "python"]
     return [
-        Stage("set up", prepare),
+        Stage("set up", prepare, counts=False),
         Stage("lint", run_lint),
         Stage("tests of tools", lambda: python_tests("tests of tools", ["tools/tests"], is_long)),
-        Stage("build release", lambda: compile_all("release")),
+        Stage("build release", lambda: compile_all("release"), counts=False),
         Stage("unit tests, release", lambda: unit_tests("release")),
         Stage("system tests", lambda: python_tests("python and system tests", systems, is_long)),
-        Stage("build asan", lambda: compile_all("asan")),
+        Stage("build asan", lambda: compile_all("asan"), counts=False),
         Stage("unit tests, asan", lambda: unit_tests("asan")),
-        Stage("build fuzz", build_fuzzers),
-        Stage("fuzz", lambda: run_fuzzers(is_long)),
+        Stage("build fuzz", build_fuzzers, counts=False),
+        Stage("fuzz", lambda: run_fuzzers(is_long, fuzzed)),
         Stage("instructions", instructions),
     ]
 
@@ -207,13 +224,18 @@ def run_stage(stage: Stage) -> str:
     except StepError as error:
         stage.tally, reason = Tally(failed=1), str(error)
     stage.seconds = time.monotonic() - begin
-    return reason or (f"{stage.name}: {stage.tally.failed} failed" if stage.tally.failed else "")
+    if not reason and stage.tally.failed:
+        reason = f"{stage.name}: {stage.tally.failed} failed"
+    if not reason and stage.counts and not stage.tally.passed:
+        stage.tally.failed, reason = 1, f"{stage.name}: nothing was run"
+    return reason
 
 
 def check(*, is_long: bool) -> int:
     """Run the stages, print a table of them and one line of counts, and return the exit code."""
     total, done, reason = Tally(), [], ""
-    for stage in stages(is_long):
+    before, fuzzed = state_of_tree(), list[fuzz.Result]()
+    for stage in stages(is_long, fuzzed):
         reason = run_stage(stage)
         total.add(stage.tally)
         done.append(stage)
@@ -226,6 +248,8 @@ def check(*, is_long: bool) -> int:
         counts = f"{tally.passed:>8}{tally.failed:>8}{tally.skipped:>9}"
         print(f"{stage.name:<24}{counts}{stage.seconds:>8.1f} s")
     print(f"{'all':<24}{'':>25}{sum(stage.seconds for stage in done):>8.1f} s")
+    if is_long and not reason:
+        write_long_result(before, fuzzed)
     print(age_of_long_result())
     skipped = f", {total.skipped} skipped" if total.skipped else ""
     print(f"{total.passed} passed, {total.failed} failed{skipped}", flush=True)

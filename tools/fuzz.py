@@ -77,10 +77,13 @@ def run_one(fuzzer: Path, seconds: int) -> Result:
 
 def run_all(*, seconds: int, only: str | None = None) -> list[Result]:
     """Run the fuzzers, as many at a time as there are cores, and print what each did."""
-    chosen = [f for f in fuzzers() if only in (None, f.name, f.name.removesuffix("_fuzz"))]
-    if only and not chosen:
-        known = ", ".join(f.name for f in fuzzers())
-        raise StepError(f"fuzzer '{only}' is not known; there are: {known}.")
+    known = fuzzers()
+    if not known:
+        raise StepError("build/fuzz/bin has no fuzzer; ./dev fuzz builds them: see build/log.")
+    chosen = [f for f in known if only in (None, f.name, f.name.removesuffix("_fuzz"))]
+    if not chosen:
+        names = ", ".join(f.name for f in known)
+        raise StepError(f"fuzzer '{only}' is not known; there are: {names}.")
     with (
         step(f"{len(chosen)} fuzzers, {seconds} s each"),
         ThreadPoolExecutor(os.cpu_count() or 1) as pool,
