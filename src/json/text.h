@@ -14,7 +14,8 @@ namespace penstock::json {
 // always valid JSON.
 void AppendString(std::string& out, std::string_view text);
 void AppendInt(std::string& out, int64_t value);
-// The shortest decimal that reads back as the same double; 5.0 stays "5.0". Finite values only.
+// The shortest decimal that reads back as the same double, in the form that Python's repr gives it:
+// 5.0, 0.0001, 1e-05, 1e+16. Finite values only.
 void AppendDouble(std::string& out, double value);
 // The shortest decimal that reads back as the same float.
 void AppendFloat(std::string& out, float value);
