@@ -57,7 +57,7 @@ Status Predict(const PredictCommand& command, Terminal& terminal) {
   json::AppendString(answer, version.name);
   answer += fmt::format(",\"version\":{},", version.version);
   PENSTOCK_TRY(engine::AppendPredictions(signature, engine::ClassTexts(signature.classes),
-                                         predictions, answer));
+                                         predictions, {.count = predictions.rows}, answer));
   terminal.Out(answer + "}\n");
   return {};
 }

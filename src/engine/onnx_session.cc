@@ -37,6 +37,15 @@ int64_t ElementCount(const std::vector<int64_t>& shape) {
   return count;
 }
 
+// Row-major values of `given` rows, then the last row again up to the end of the buffer.
+void FillRows(const void* values, int64_t given, int64_t rows, std::vector<char>& buffer) {
+  const size_t row_bytes = buffer.size() / static_cast<size_t>(rows);
+  const size_t given_bytes = row_bytes * static_cast<size_t>(given);
+  std::memcpy(buffer.data(), values, given_bytes);
+  for (size_t at = given_bytes; at < buffer.size(); at += row_bytes)
+    std::memcpy(buffer.data() + at, buffer.data() + given_bytes - row_bytes, row_bytes);
+}
+
 }  // namespace
 
 OnnxSession::OnnxSession(std::shared_ptr<const OrtLibrary> library)
@@ -187,10 +196,13 @@ Status OnnxBinding::BindOutput(const Output& output) {
       kRunning);
 }
 
-Status OnnxBinding::SetTexts(const OnnxBuffer& buffer, const package::Tensor& tensor) {
-  const auto count = static_cast<size_t>(rows_ * tensor.width);
+Status OnnxBinding::SetTexts(const OnnxBuffer& buffer, const package::Tensor& tensor,
+                             int64_t given) {
+  const auto width = static_cast<size_t>(tensor.width);
+  const size_t count = static_cast<size_t>(rows_) * width;
+  const size_t last = static_cast<size_t>(given - 1) * width;
   for (size_t i = 0; i < count; ++i) {
-    const std::string& text = tensor.strings[i];
+    const std::string& text = tensor.strings[i < last ? i : last + i % width];
     char* place = nullptr;
     PENSTOCK_TRY(session_->library().Take(session_->api().GetResizedStringTensorElementBuffer(
                                               buffer.value.get(), i, text.size(), &place),
@@ -200,24 +212,24 @@ Status OnnxBinding::SetTexts(const OnnxBuffer& buffer, const package::Tensor& te
   return {};
 }
 
-Status OnnxBinding::SetInputs(const std::vector<package::Tensor>& tensors) {
-  PENSTOCK_CHECK(tensors.size() == inputs_.size());
+Status OnnxBinding::SetInputs(const std::vector<package::Tensor>& tensors, int64_t given) {
+  PENSTOCK_CHECK(tensors.size() == inputs_.size() && given >= 1 && given <= rows_);
   for (size_t i = 0; i < tensors.size(); ++i) {
     OnnxBuffer& buffer = inputs_[i];
     const package::Tensor& tensor = tensors[i];
     switch (tensor.type) {
       case Type::kFloat64:
-        std::memcpy(buffer.numbers.data(), tensor.float64.data(), buffer.numbers.size());
+        FillRows(tensor.float64.data(), given, rows_, buffer.numbers);
         break;
       case Type::kFloat32:
-        std::memcpy(buffer.numbers.data(), tensor.float32.data(), buffer.numbers.size());
+        FillRows(tensor.float32.data(), given, rows_, buffer.numbers);
         break;
       case Type::kInt64:
-        std::memcpy(buffer.numbers.data(), tensor.int64.data(), buffer.numbers.size());
+        FillRows(tensor.int64.data(), given, rows_, buffer.numbers);
         break;
       case Type::kString:
       case Type::kBool:
-        PENSTOCK_TRY(SetTexts(buffer, tensor));
+        PENSTOCK_TRY(SetTexts(buffer, tensor, given));
     }
   }
   return {};

@@ -83,7 +83,8 @@ class OnnxBinding {
                                   const std::vector<Output>& outputs, int64_t rows);
 
   int64_t rows() const { return rows_; }
-  Status SetInputs(const std::vector<package::Tensor>& tensors);
+  // Takes `given` rows, at most rows() and at least one; the last of them fills the rest.
+  Status SetInputs(const std::vector<package::Tensor>& tensors, int64_t given);
   Status Run();
   // After a run; in the order of the outputs.
   Result<OnnxOutput> output(size_t i) const;
@@ -96,7 +97,7 @@ class OnnxBinding {
   Status BindOutput(const Output& output);
   Status FetchRunOutputs();
   const OrtValue* ValueOf(size_t i) const;
-  Status SetTexts(const OnnxBuffer& buffer, const package::Tensor& tensor);
+  Status SetTexts(const OnnxBuffer& buffer, const package::Tensor& tensor, int64_t given);
 
   const OnnxSession* session_;
   int64_t rows_;

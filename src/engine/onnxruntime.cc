@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -19,6 +21,8 @@ namespace {
 
 using package::Type;
 
+constexpr size_t kKeptBindings = 7;
+constexpr int64_t kKeptRowsMax = int64_t{1} << (kKeptBindings - 1);
 constexpr std::string_view kReading = "ONNX Runtime did not hand out its answer";
 
 ONNXTensorElementDataType ElementTypeOf(Type type) {
@@ -90,7 +94,7 @@ Status CheckInputs(const OnnxSession& session, const package::Encoding& encoding
 }
 
 // What an output of the model means.
-enum class Role { kLabel, kProbabilities, kValues };
+enum class Role { kClassIndex, kLabel, kProbabilities, kValues };
 
 struct AnswerPart {
   Role role = Role::kValues;
@@ -152,7 +156,8 @@ Status OnnxModel::FindParts() {
     if (parts_.empty()) return InvalidArgument("the options of the engine name no output 'values'");
     return {};
   }
-  PENSTOCK_TRY(FindPart("label", Role::kLabel));
+  PENSTOCK_TRY(FindPart("class_index", Role::kClassIndex));
+  if (parts_.empty()) PENSTOCK_TRY(FindPart("label", Role::kLabel));
   const bool needs_probabilities = signature_.has_probabilities || parts_.empty();
   if (needs_probabilities) PENSTOCK_TRY(FindPart("probabilities", Role::kProbabilities));
   if (needs_probabilities && (parts_.empty() || parts_.back().role != Role::kProbabilities)) {
@@ -190,6 +195,11 @@ Status OnnxModel::CheckPart(const AnswerPart& part) const {
                     "expected",
                     name, static_cast<int>(part.info.type)));
   }
+  if (part.role == Role::kClassIndex) {
+    if (part.info.type == ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64) return {};
+    return InvalidArgument(fmt::format(
+        "output '{}' of the ONNX model is the index of a class; int64 was expected", name));
+  }
   if (part.role == Role::kLabel) {
     const bool is_bool = std::holds_alternative<std::vector<bool>>(signature_.classes);
     if (is_text == labels_.are_strings() || (is_text && is_bool)) return {};
@@ -210,7 +220,7 @@ Result<std::vector<OnnxTensorInfo>> OnnxModel::ShapesOf(int64_t rows) const {
   OnnxBinding binding = PENSTOCK_TRY(OnnxBinding::Make(*session_, entry_.encoding, outputs, rows));
   package::Tensors tensors(&signature_, &entry_.encoding, package::Limits::kNone);
   FillWithNumbers(tensors, rows);
-  PENSTOCK_TRY(binding.SetInputs(tensors.tensors()));
+  PENSTOCK_TRY(binding.SetInputs(tensors.tensors(), rows));
   PENSTOCK_TRY(binding.Run());
   std::vector<OnnxTensorInfo> shapes;
   for (size_t i = 0; i < parts_.size(); ++i) {
@@ -251,19 +261,28 @@ class OnnxInstance final : public Instance {
     output.probabilities.clear();
     if (input.rows() == 0) return {};
     OnnxBinding* binding = PENSTOCK_TRY(BindingFor(input.rows()));
-    PENSTOCK_TRY(binding->SetInputs(input.tensors()));
+    PENSTOCK_TRY(binding->SetInputs(input.tensors(), input.rows()));
     PENSTOCK_TRY(binding->Run());
     for (size_t i = 0; i < model_.parts().size(); ++i) {
-      PENSTOCK_TRY(Read(model_.parts()[i], PENSTOCK_TRY(binding->output(i)), output));
+      OnnxOutput given = PENSTOCK_TRY(binding->output(i));
+      if (given.count % binding->rows() != 0) return Uneven(model_.parts()[i], given, *binding);
+      given.count = given.count / binding->rows() * input.rows();
+      PENSTOCK_TRY(Read(model_.parts()[i], given, output));
     }
     Complete(output);
     return {};
   }
 
  private:
-  // One binding stays for single rows, one for the last other number of rows.
-  Result<OnnxBinding*> BindingFor(int64_t rows) {
-    std::optional<OnnxBinding>& binding = rows == 1 ? single_ : several_;
+  // Making a binding takes longer than a call, and batches come in every size: small ones have a
+  // binding for the next power of two, which stays; one more is for the last number beyond.
+  Result<OnnxBinding*> BindingFor(int64_t given) {
+    const bool is_small = given <= kKeptRowsMax;
+    const int64_t rows =
+        is_small ? static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(given))) : given;
+    std::optional<OnnxBinding>& binding =
+        is_small ? kept_[static_cast<size_t>(std::countr_zero(static_cast<uint64_t>(rows)))]
+                 : large_;
     if (!binding || binding->rows() != rows) {
       binding.reset();
       binding.emplace(PENSTOCK_TRY(
@@ -272,7 +291,16 @@ class OnnxInstance final : public Instance {
     return &*binding;
   }
 
+  static Status Uneven(const AnswerPart& part, const OnnxOutput& given,
+                       const OnnxBinding& binding) {
+    return Internal(
+        fmt::format("output '{}' of the ONNX model has {} values for {} rows; as many "
+                    "for each row were expected",
+                    part.info.name, given.count, binding.rows()));
+  }
+
   Status Read(const AnswerPart& part, const OnnxOutput& given, Predictions& output) {
+    if (part.role == Role::kClassIndex) return ReadClassIndex(part, given, output);
     if (part.role == Role::kLabel) return ReadLabels(part, given, output);
     std::vector<double>& target = part.role == Role::kValues ? output.values : output.probabilities;
     PENSTOCK_TRY(ReadNumbers(given, target));
@@ -322,6 +350,18 @@ class OnnxInstance final : public Instance {
         return Internal(
             fmt::format("ONNX Runtime gave elements of type {}", static_cast<int>(given.type)));
     }
+  }
+
+  Status ReadClassIndex(const AnswerPart& part, const OnnxOutput& given,
+                        Predictions& output) const {
+    const auto* indices = static_cast<const int64_t*>(given.data);
+    output.class_index.assign(indices, indices + given.count);
+    const auto is_class = [this](int64_t i) { return i >= 0 && i < model_.class_count(); };
+    if (given.count == output.rows && std::ranges::all_of(output.class_index, is_class)) return {};
+    return Internal(
+        fmt::format("output '{}' of the ONNX model has {} values for {} rows; the index of one of "
+                    "{} classes for each was expected",
+                    part.info.name, given.count, output.rows, model_.class_count()));
   }
 
   Status ReadLabels(const AnswerPart& part, const OnnxOutput& given, Predictions& output) {
@@ -387,8 +427,8 @@ class OnnxInstance final : public Instance {
   static std::ptrdiff_t Step(size_t classes) { return static_cast<std::ptrdiff_t>(classes); }
 
   const OnnxModel& model_;
-  std::optional<OnnxBinding> single_;
-  std::optional<OnnxBinding> several_;
+  std::array<std::optional<OnnxBinding>, kKeptBindings> kept_;  // for 1, 2, 4, ... rows
+  std::optional<OnnxBinding> large_;
   std::vector<double> numbers_;
   std::string text_;
 };

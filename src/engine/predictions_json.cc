@@ -50,11 +50,11 @@ Status NotFinite(std::string_view what, int64_t row) {
       what, row));
 }
 
-// rows lists of width numbers, or rows numbers when width is 0.
-Status AppendNumbers(std::string& out, const std::vector<double>& values, int64_t rows,
+// For each row a list of width numbers, or one number when width is 0.
+Status AppendNumbers(std::string& out, const std::vector<double>& values, RowRange rows,
                      int64_t width, Form form, std::string_view what) {
-  const double* next = values.data();
-  for (int64_t row = 0; row < rows; ++row) {
+  const double* next = values.data() + rows.first * std::max<int64_t>(width, 1);
+  for (int64_t row = 0; row < rows.count; ++row) {
     out += row == 0 ? (width > 0 ? "[" : "") : (width > 0 ? ",[" : ",");
     for (int64_t i = 0; i < std::max<int64_t>(width, 1); ++i) {
       if (i > 0) out += ',';
@@ -65,11 +65,12 @@ Status AppendNumbers(std::string& out, const std::vector<double>& values, int64_
   return {};
 }
 
-Status AppendClasses(std::string& out, const Predictions& predictions,
+Status AppendClasses(std::string& out, const Predictions& predictions, RowRange rows,
                      std::span<const std::string> texts) {
-  for (size_t row = 0; row < predictions.class_index.size(); ++row) {
+  for (int64_t row = 0; row < rows.count; ++row) {
     if (row > 0) out += ',';
-    const auto index = static_cast<size_t>(predictions.class_index[row]);
+    const auto index =
+        static_cast<size_t>(predictions.class_index[static_cast<size_t>(rows.first + row)]);
     if (index >= texts.size()) {
       return Internal(fmt::format("the engine answered class {} for row {}; the model has {}",
                                   index, row, texts.size()));
@@ -115,19 +116,19 @@ std::vector<std::string> ClassTexts(const package::Classes& classes) {
 
 Status AppendPredictions(const package::Signature& signature,
                          std::span<const std::string> class_texts, const Predictions& predictions,
-                         std::string& out) {
+                         RowRange rows, std::string& out) {
   out += "\"predictions\":[";
   if (!class_texts.empty()) {
-    PENSTOCK_TRY(AppendClasses(out, predictions, class_texts));
+    PENSTOCK_TRY(AppendClasses(out, predictions, rows, class_texts));
   } else {
-    PENSTOCK_TRY(
-        AppendNumbers(out, predictions.values, predictions.rows, signature.prediction_width,
-                      FormOf(signature.prediction_type, predictions.is_float32), "answer"));
+    PENSTOCK_TRY(AppendNumbers(out, predictions.values, rows, signature.prediction_width,
+                               FormOf(signature.prediction_type, predictions.is_float32),
+                               "answer"));
   }
   out += ']';
   if (signature.has_probabilities) {
     out += ",\"probabilities\":[";
-    PENSTOCK_TRY(AppendNumbers(out, predictions.probabilities, predictions.rows,
+    PENSTOCK_TRY(AppendNumbers(out, predictions.probabilities, rows,
                                static_cast<int64_t>(class_texts.size()),
                                FormOf(Type::kFloat64, predictions.is_float32), "probability"));
     out += ']';

@@ -14,12 +14,18 @@ namespace penstock::engine {
 // other models.
 std::vector<std::string> ClassTexts(const package::Classes& classes);
 
-// Appends "predictions":[...] and, where the model has them, ,"probabilities":[[...]]. class_texts
-// are ClassTexts of the signature's classes. kInvalidArgument, with part of the text in out, when a
-// number is infinite or not a number: JSON has no word for it, and a client must not get something
-// else in its place.
+// Rows of a batch, from `first` on.
+struct RowRange {
+  int64_t first = 0;
+  int64_t count = 0;
+};
+
+// Appends "predictions":[...] and, where the model has them, ,"probabilities":[[...]], for these
+// rows, which messages count from 0. class_texts are ClassTexts of the signature's classes.
+// kInvalidArgument, with part of the text in out, when a number is infinite or not a number: JSON
+// has no word for it, and a client must not get something else in its place.
 Status AppendPredictions(const package::Signature& signature,
                          std::span<const std::string> class_texts, const Predictions& predictions,
-                         std::string& out);
+                         RowRange rows, std::string& out);
 
 }  // namespace penstock::engine

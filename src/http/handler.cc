@@ -30,6 +30,8 @@ Response& Deferred::response() { return connection_->response(); }
 
 void Deferred::Complete() { mailbox_->Complete(std::move(connection_)); }
 
+void Deferred::CompleteOnLoop() { std::exchange(connection_, nullptr)->OnCompleted(); }
+
 bool Deferred::cancelled() const { return connection_->is_peer_gone(); }
 
 const Request& Exchange::request() const { return connection_.request(); }

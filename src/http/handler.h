@@ -29,6 +29,10 @@ class Deferred {
   // gone. Call it once; afterwards neither request() nor response() may be used.
   void Complete();
 
+  // The same for an answer that is completed on the connection's own loop, in Handler::EndTurn: it
+  // is sent at once, without the mutex and the wake-up.
+  void CompleteOnLoop();
+
   // True once the client has closed its side or the connection is gone: nobody is likely to read
   // the answer.
   bool cancelled() const;
@@ -66,6 +70,11 @@ class Handler {
   // exchange was not deferred, or when Handle throws. It holds up every connection of the loop
   // while it runs: defer what takes longer than about 100 us.
   virtual void Handle(Exchange& exchange) = 0;
+
+  // Called when every event of a turn has been handled: the place to answer together, by
+  // Deferred::CompleteOnLoop, what Handle has deferred to it. True when something waits for the
+  // next turn, which then begins without waiting for events.
+  virtual bool EndTurn() { return false; }
 };
 
 }  // namespace penstock::http

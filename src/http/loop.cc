@@ -10,6 +10,7 @@
 #include <array>
 #include <cerrno>
 #include <ctime>
+#include <exception>
 
 #include "base/check.h"
 
@@ -80,13 +81,15 @@ void Loop::AcceptFrom(Listener& listener, std::span<const std::unique_ptr<Loop>>
 
 void Loop::Run(const std::function<void()>& on_change) {
   std::array<epoll_event, kEventsMax> events;
+  bool has_more = false;
   while (!is_stopping_) {
-    const int count =
-        ::epoll_wait(epoll_.get(), events.data(), kEventsMax, state_.again.empty() ? -1 : 0);
+    const int timeout_ms = has_more || !state_.again.empty() ? 0 : -1;
+    const int count = ::epoll_wait(epoll_.get(), events.data(), kEventsMax, timeout_ms);
     PENSTOCK_CHECK(count >= 0 || errno == EINTR);
     for (int i = 0; i < count; ++i)
       Dispatch(events[static_cast<size_t>(i)].data.ptr, events[static_cast<size_t>(i)].events);
     if (!state_.again.empty()) ProceedAgain();
+    has_more = EndTurn();
     if (!state_.ended.empty()) Reap();
     if (has_changed_) {
       has_changed_ = false;
@@ -105,6 +108,15 @@ void Loop::Dispatch(void* tag, uint32_t events) {
     Accept();
   } else {
     static_cast<Connection*>(tag)->OnEvents(events);
+  }
+}
+
+bool Loop::EndTurn() {
+  try {
+    return handler_->EndTurn();
+  } catch (const std::exception&) {
+    // Of memory, for instance. What was deferred gets a 500 when its token goes.
+    return false;
   }
 }
 

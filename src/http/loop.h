@@ -42,6 +42,7 @@ class Loop {
   void Watch(int fd, uint32_t events, void* tag);
   void SetTick(int64_t tick_ms);
   void Dispatch(void* tag, uint32_t events);
+  bool EndTurn();
   void HandleLetters(Mailbox::Letters letters);
   void Tick();
   void ReadClocks();

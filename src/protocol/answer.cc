@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "protocol/answer.h"
 
-#include "engine/predictions_json.h"
-
 namespace penstock::protocol {
 
 Status AppendAnswer(const serve::Snapshot& snapshot, const engine::Predictions& predictions,
-                    std::string_view id, std::string& out) {
+                    engine::RowRange rows, std::string_view id, std::string& out) {
   out += snapshot.answer_prefix();
   out += id;
   out += "\",";
-  PENSTOCK_TRY(
-      engine::AppendPredictions(snapshot.signature(), snapshot.class_texts(), predictions, out));
+  PENSTOCK_TRY(engine::AppendPredictions(snapshot.signature(), snapshot.class_texts(), predictions,
+                                         rows, out));
   out += '}';
   return {};
 }

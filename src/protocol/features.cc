@@ -39,12 +39,13 @@ std::string_view KindOf(char start) {
 class Decoder {
  public:
   Decoder(std::string_view body, const serve::Snapshot& snapshot, int64_t rows_max,
-          serve::Workspace& workspace)
+          serve::Workspace& workspace, int64_t first_row)
       : body_(body),
         cursor_(body),
         snapshot_(snapshot),
         columns_(snapshot.columns()),
         rows_max_(rows_max),
+        first_row_(first_row),
         input_(workspace.input),
         order_(workspace.column_order) {}
 
@@ -73,7 +74,7 @@ class Decoder {
   bool FindNewColumn(std::string_view name, int64_t row, int& column);
   bool ReserveRow(int64_t row);
   void SetRows(int64_t rows) {
-    if (input_.rows() != rows) input_.Resize(rows);
+    if (input_.rows() != first_row_ + rows) input_.Resize(first_row_ + rows);
   }
 
   // 400: what stands at the cursor is not JSON.
@@ -95,6 +96,7 @@ class Decoder {
   const serve::Snapshot& snapshot_;
   const package::Columns& columns_;
   int64_t rows_max_;
+  int64_t first_row_;
   package::Tensors& input_;
   std::vector<int>& order_;
   Shape shape_ = Shape::kRecords;
@@ -107,7 +109,7 @@ inline bool Decoder::ReadCell(int64_t row, int column) {
   cursor_.SkipSpace();
   if (double value = 0; cursor_.ReadQuickNumber(value)) [[likely]] {
     // Also for integers: within 2^53 the two setters are the same.
-    const Status status = input_.SetNumber(row, column, value);
+    const Status status = input_.SetNumber(first_row_ + row, column, value);
     return status.ok() || MisfitCell(status, row, column);
   }
   return ReadOtherCell(row, column);
@@ -358,11 +360,11 @@ bool Decoder::ReadOtherCell(int64_t row, int column) {
     case 't':
     case 'f':
       if (!cursor_.ReadWord(start == 't' ? "true" : "false")) return Malformed();
-      status = input_.SetBool(row, column, start == 't');
+      status = input_.SetBool(first_row_ + row, column, start == 't');
       break;
     case 'n':
       if (!cursor_.ReadWord("null")) return Malformed();
-      status = input_.SetMissing(row, column);
+      status = input_.SetMissing(first_row_ + row, column);
       break;
     case '[':
     case '{':
@@ -386,23 +388,24 @@ bool Decoder::ReadNumberCell(int64_t row, int column) {
                           columns_.names()[static_cast<size_t>(column)])),
                       row, column);
   }
-  const Status status = number.is_integer ? input_.SetInteger(row, column, number.integer)
-                                          : input_.SetNumber(row, column, number.value);
+  const Status status = number.is_integer
+                            ? input_.SetInteger(first_row_ + row, column, number.integer)
+                            : input_.SetNumber(first_row_ + row, column, number.value);
   return status.ok() || MisfitCell(status, row, column);
 }
 
 bool Decoder::ReadStringCell(int64_t row, int column) {
   std::string_view text;
   if (!cursor_.ReadString(text, scratch_)) return Malformed();
-  const Status status = input_.SetString(row, column, text);
+  const Status status = input_.SetString(first_row_ + row, column, text);
   return status.ok() || MisfitCell(status, row, column);
 }
 
 bool Decoder::ReserveRow(int64_t row) {
-  if (row < input_.rows()) [[likely]]
+  if (first_row_ + row < input_.rows()) [[likely]]
     return true;
   if (row < rows_max_) {
-    input_.Resize(std::min(rows_max_, std::max<int64_t>(row + 1, 2 * row)));
+    input_.Resize(first_row_ + std::min(rows_max_, std::max<int64_t>(row + 1, 2 * row)));
     return true;
   }
   problem_ = {.http_status = 413,
@@ -447,8 +450,9 @@ std::string Decoder::CellPointer(int64_t row, int column) const {
 }  // namespace
 
 std::optional<Problem> DecodeFeatures(std::string_view body, const serve::Snapshot& snapshot,
-                                      int64_t rows_max, serve::Workspace& workspace) {
-  return Decoder(body, snapshot, rows_max, workspace).Decode();
+                                      int64_t rows_max, serve::Workspace& workspace,
+                                      int64_t first_row) {
+  return Decoder(body, snapshot, rows_max, workspace, first_row).Decode();
 }
 
 }  // namespace penstock::protocol

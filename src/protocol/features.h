@@ -23,9 +23,11 @@ inline constexpr int64_t kBatchRowsMax = 100'000;
 //   400  the body is not JSON (RFC 8259), is not UTF-8, or nests deeper than kJsonDepthMax;
 //   413  more than rows_max rows;
 //   422  it is JSON and does not fit: the problem's pointer names the place.
-// After a problem workspace.input holds nothing of use. body may hold any bytes.
+// The rows stand in workspace.input from first_row on, behind those that stood there before; after
+// a problem there is nothing of use from there on. body may hold any bytes.
 std::optional<Problem> DecodeFeatures(std::string_view body, const serve::Snapshot& snapshot,
-                                      int64_t rows_max, serve::Workspace& workspace);
+                                      int64_t rows_max, serve::Workspace& workspace,
+                                      int64_t first_row = 0);
 
 inline constexpr int kJsonDepthMax = 64;
 

@@ -55,8 +55,9 @@ void Answer(benchmark::State& state) {
   std::string out;
   for (auto _ : state) {
     out.clear();
-    PENSTOCK_CHECK(
-        AppendAnswer(*loaded.snapshot, predictions, "00000000000000000000000000000000", out).ok());
+    PENSTOCK_CHECK(AppendAnswer(*loaded.snapshot, predictions, {.count = 1},
+                                "00000000000000000000000000000000", out)
+                       .ok());
     benchmark::ClobberMemory();
   }
 }

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "protocol/answer.h"
 #include "protocol/service.h"
@@ -89,10 +90,15 @@ void Prediction::Begin(int http_status, std::string_view content_type) const {
 }
 
 int Prediction::Answer(serve::Workspace& workspace) const {
-  Status status = workspace.instance->Predict(workspace.input, workspace.output);
+  Status predicted = workspace.instance->Predict(workspace.input, workspace.output);
+  return Finish(std::move(predicted), workspace.output, {.count = workspace.input.rows()});
+}
+
+int Prediction::Finish(Status status, const engine::Predictions& output,
+                       engine::RowRange rows) const {
   if (status.ok()) {
     Begin(200, kJson);
-    status = AppendAnswer(snapshot, workspace.output, id.text(), response.body());
+    status = AppendAnswer(snapshot, output, rows, id.text(), response.body());
     if (status.ok()) return 200;
   }
   const Problem problem = ProblemFromStatus(status);

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string_view>
 
+#include "engine/predictions_json.h"
 #include "http/request.h"
 #include "http/response.h"
 #include "observe/log.h"
@@ -27,6 +28,8 @@ struct Prediction {
   // Runs the engine on workspace.input, writes the answer or the problem, and returns the HTTP
   // status.
   int Answer(serve::Workspace& workspace) const;
+  // The same once the engine has run: `status` is what it gave, `rows` are this request's.
+  int Finish(Status status, const engine::Predictions& output, engine::RowRange rows) const;
   // Writes a problem with the headers that name model, version and request; returns its status.
   int Refuse(const Problem& problem) const;
 

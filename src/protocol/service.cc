@@ -3,7 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
+#include <utility>
 
 #include "base/version.h"
 #include "http/request.h"
@@ -176,6 +178,7 @@ void Service::Predict(http::Exchange& exchange, const Result<const serve::Snapsh
   serve::Workspace& workspace = slot_.view->WorkspaceOf(snapshot);
   if (!problem) {
     if (!is_small) return Defer(exchange, snapshot, id, start_ns);
+    if (snapshot.gains_from_batches()) return Batch(exchange, snapshot, id, start_ns);
     problem = DecodeFeatures(request.body, snapshot, options_.batch_rows_max, workspace);
   }
   int http_status = 0;
@@ -191,6 +194,59 @@ void Service::Predict(http::Exchange& exchange, const Result<const serve::Snapsh
     if (http_status == 200) snapshot.metrics().CountRows(slot_.loop, rows);
   }
   snapshot.metrics().CountRequest(slot_.loop, http_status, SecondsSince(parts_.clock, start_ns));
+}
+
+void Service::Batch(http::Exchange& exchange, const serve::Snapshot& snapshot, const RequestId& id,
+                    int64_t start_ns) {
+  const Prediction prediction{snapshot, exchange.request(), exchange.response(), id, parts_.logger};
+  const Result<DynamicBatch*> found = BatchFor(snapshot);
+  std::optional<Problem> problem;
+  if (found.ok()) {
+    DynamicBatch& batch = **found;
+    problem = batch.Decode(exchange.request().body, options_.batch_rows_max);
+    if (!problem) {
+      const int64_t rows = batch.decoded_rows();
+      if (rows > 1 && snapshot.PredictedNs(rows) > options_.inline_ns_max)
+        return Defer(exchange, snapshot, id, start_ns);
+      return batch.Add(exchange.Defer(), id, start_ns);
+    }
+  } else {
+    problem = ProblemFromStatus(found.status());
+  }
+  const int http_status = prediction.Refuse(*problem);
+  snapshot.metrics().CountRequest(slot_.loop, http_status, SecondsSince(parts_.clock, start_ns));
+}
+
+// One with room for more before a call would hold up the loop.
+Result<DynamicBatch*> Service::BatchFor(const serve::Snapshot& snapshot) {
+  DropOldBatches();
+  for (const std::unique_ptr<DynamicBatch>& batch : batches_) {
+    const bool has_room =
+        batch->is_empty() || snapshot.PredictedNs(batch->rows() + 1) <= options_.inline_ns_max;
+    if (&batch->snapshot() == &snapshot && has_room) return batch.get();
+  }
+  batches_.push_back(std::make_unique<DynamicBatch>(slot_.view->Share(snapshot),
+                                                    PENSTOCK_TRY(snapshot.TakeWorkspace())));
+  return batches_.back().get();
+}
+
+bool Service::EndTurn() {
+  DropOldBatches();
+  // Answering brings new requests: they wait for the next turn, so that others have theirs between.
+  std::vector<std::unique_ptr<DynamicBatch>> turn = std::move(batches_);
+  batches_ = std::move(answered_);
+  for (const std::unique_ptr<DynamicBatch>& batch : turn)
+    batch->Answer(slot_.loop, parts_.clock, parts_.logger);
+  answered_ = std::move(turn);
+  return std::ranges::any_of(batches_, [](const auto& batch) { return !batch->is_empty(); });
+}
+
+// Lets go of snapshots that are routed no more.
+void Service::DropOldBatches() {
+  if (batches_epoch_ == slot_.epoch) return;
+  batches_epoch_ = slot_.epoch;
+  answered_.clear();
+  std::erase_if(batches_, [](const auto& batch) { return batch->is_empty(); });
 }
 
 void Service::Defer(http::Exchange& exchange, const serve::Snapshot& snapshot, const RequestId& id,

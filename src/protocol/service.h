@@ -5,10 +5,12 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/clock.h"
 #include "http/handler.h"
 #include "observe/log.h"
+#include "protocol/dynamic_batch.h"
 #include "protocol/features.h"
 #include "protocol/problem.h"
 #include "protocol/request_id.h"
@@ -47,6 +49,8 @@ class Service final : public http::Handler {
   Service(int loop, const ServiceOptions& options, const ServiceParts& parts);
 
   void Handle(http::Exchange& exchange) override;
+  // Answers what the turn has brought for engines that gain from batches.
+  bool EndTurn() override;
 
   // This loop's view of the routes, for the board.
   serve::LoopSlot& slot() { return slot_; }
@@ -55,6 +59,10 @@ class Service final : public http::Handler {
   void HandleModels(http::Exchange& exchange, std::string_view path);
   void HandleRest(http::Exchange& exchange, std::string_view path);
   void Predict(http::Exchange& exchange, const Result<const serve::Snapshot*>& found);
+  void Batch(http::Exchange& exchange, const serve::Snapshot& snapshot, const RequestId& id,
+             int64_t start_ns);
+  Result<DynamicBatch*> BatchFor(const serve::Snapshot& snapshot);
+  void DropOldBatches();
   void Defer(http::Exchange& exchange, const serve::Snapshot& snapshot, const RequestId& id,
              int64_t start_ns);
   void Refuse(http::Exchange& exchange, const Problem& problem, std::string_view allow = {});
@@ -66,6 +74,9 @@ class Service final : public http::Handler {
   ServiceParts parts_;
   serve::LoopSlot slot_;
   RequestIds ids_;
+  std::vector<std::unique_ptr<DynamicBatch>> batches_;   // of this turn
+  std::vector<std::unique_ptr<DynamicBatch>> answered_;  // of the turn before: empty ones, to reuse
+  uint64_t batches_epoch_ = 0;                           // of the view whose snapshots they are for
   std::string openapi_;
   uint64_t openapi_epoch_ = 0;
 };

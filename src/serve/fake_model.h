@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <atomic>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,9 +20,11 @@ class FakeModel final : public engine::Model {
  public:
   struct Behaviour {
     engine::Cost cost{.call_ns = 1, .row_ns = 1};
-    Status failure;              // of each Predict
-    int instances_max = 1000;    // NewInstance fails after so many
-    std::vector<double> values;  // answered for row 0, 1, ... instead of sums
+    Status failure;                             // of each Predict
+    int instances_max = 1000;                   // NewInstance fails after so many
+    std::vector<double> values;                 // answered for row 0, 1, ... instead of sums
+    std::optional<double> refused;              // a sum that fails the call it is in
+    std::function<void(int64_t rows)> on_call;  // by the thread that calls
   };
 
   explicit FakeModel(package::Signature signature) : FakeModel(std::move(signature), Behaviour{}) {}
@@ -65,7 +70,10 @@ class FakeModel final : public engine::Model {
       if (!behaviour_.failure.ok()) return behaviour_.failure;
       output = {.rows = input.rows()};
       for (int64_t row = 0; row < input.rows(); ++row) AnswerRow(row, input, output);
-      return {};
+      if (behaviour_.on_call) behaviour_.on_call(input.rows());
+      const bool is_refused =
+          behaviour_.refused && std::ranges::count(output.values, *behaviour_.refused) > 0;
+      return is_refused ? InvalidArgument("the sum is refused") : Status();
     }
 
    private:

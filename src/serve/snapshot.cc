@@ -14,6 +14,8 @@ namespace penstock::serve {
 namespace {
 
 constexpr std::string_view kParityFile = "parity.json";
+// Handing a request over to a batch costs about a tenth of this.
+constexpr double kBatchedCallNsMin = 1'000;
 
 std::string Quoted(std::string_view text) {
   std::string quoted;
@@ -112,6 +114,11 @@ double Snapshot::PredictedNs(int64_t rows) const {
   const engine::Cost cost = model_->cost();
   if (cost.call_ns <= 0 && cost.row_ns <= 0) return std::numeric_limits<double>::infinity();
   return cost.call_ns + cost.row_ns * static_cast<double>(rows);
+}
+
+bool Snapshot::gains_from_batches() const {
+  const engine::Cost cost = model_->cost();
+  return cost.call_ns >= kBatchedCallNsMin && cost.call_ns > cost.row_ns;
 }
 
 Result<std::unique_ptr<Workspace>> Snapshot::TakeWorkspace() const {

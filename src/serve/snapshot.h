@@ -72,6 +72,9 @@ class Snapshot {
   const json::Value& parity() const { return parity_; }
   // What a call of so many rows is expected to take; infinity where loading could not measure it.
   double PredictedNs(int64_t rows) const;
+  // Whether a call for many rows is worth more than the wait for them: most of a call is not for
+  // its rows.
+  bool gains_from_batches() const;
   const ModelMetrics& metrics() const { return metrics_; }
   // kRefuse or kAnswerBeyond.
   package::Limits limits() const { return limits_; }

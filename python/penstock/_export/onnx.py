@@ -135,6 +135,7 @@ def _convert(subject: Subject, model: Any, precision: str) -> Candidate:
     onnx_model = _to_onnx(model, feeds)
     feeds = _name_inputs(onnx_model, feeds)
     options = _choose_outputs(onnx_model, subject)
+    _end_at_class_index(onnx_model, subject, options)
     _forget_locales(onnx_model)
     if "probabilities" in options and _is_made_of_trees(_last_step(model)):
         _clip_probabilities(onnx_model)
@@ -404,3 +405,82 @@ def _choose_outputs(onnx_model: Any, subject: Subject) -> dict[str, Any]:
         raise NotExportableError("the converter gives no probabilities")
     del outputs[2:]
     return {"label": outputs[0].name, "probabilities": outputs[1].name}
+
+
+def _end_at_class_index(onnx_model: Any, subject: Subject, options: dict[str, Any]) -> None:
+    """Let the graph end where it knows the class, and the engine look up the label.
+
+    skl2onnx ends with ArgMax and three or four nodes that turn an index into a label; they take
+    longer than the whole of a linear model. What is read from the graph is the same index: the
+    index itself, or nothing where the greatest of the probabilities is just that.
+    """
+    if "label" not in options:
+        return
+    graph = onnx_model.graph
+    makers = {name: node for node in graph.node for name in node.output}
+    lookup = _maker(makers, options["label"], past=("Cast", "Reshape", "Identity"))
+    if lookup is None or lookup.op_type != "ArrayFeatureExtractor":
+        return
+    index = _maker(makers, lookup.input[1], past=("Identity",))
+    if index is None or index.op_type != "ArgMax" or not _are_the_classes(graph, lookup, subject):
+        return
+    del options["label"]
+    del graph.output[0]
+    if not _are_probabilities_of(makers, index.input[0], options.get("probabilities")):
+        from onnx import TensorProto, helper
+
+        options["class_index"] = index.output[0]
+        info = helper.make_tensor_value_info(index.output[0], TensorProto.INT64, None)
+        graph.output.append(info)
+    _drop_unused(graph)
+
+
+def _are_probabilities_of(makers: dict[str, Any], scores: str, name: str | None) -> bool:
+    """Tell whether the probabilities are the scores themselves, or grow with them."""
+    if name is None or name == scores:
+        return name == scores
+    node = _maker(makers, name, past=("Identity",))
+    return node is not None and node.op_type == "Softmax" and node.input[0] == scores
+
+
+def _maker(makers: dict[str, Any], name: str, *, past: Sequence[str]) -> Any:
+    """Return the node that makes a value, seen through nodes that only change its form."""
+    node = makers.get(name)
+    while node is not None and node.op_type in past:
+        node = makers.get(node.input[0])
+    return node
+
+
+def _are_the_classes(graph: Any, lookup: Any, subject: Subject) -> bool:
+    """Tell whether a node looks up the model's classes, in the order of the signature."""
+    from onnx import numpy_helper
+
+    classes = subject.answers.classes
+    table = next((t for t in graph.initializer if t.name == lookup.input[0]), None)
+    if table is None or classes is None:
+        return False
+    labels = numpy_helper.to_array(table).ravel().tolist()
+    told = [label.decode() if isinstance(label, bytes) else label for label in labels]
+    return bool(told == classes.tolist())
+
+
+def _reads(node: Any) -> Iterator[str]:
+    """Give the values that a node takes, and those that the graphs inside it take from outside."""
+    yield from node.input
+    for attribute in node.attribute:
+        for inner in attribute.g.node:
+            yield from _reads(inner)
+
+
+def _drop_unused(graph: Any) -> None:
+    """Remove the nodes and initializers that no output needs."""
+    needed = {output.name for output in graph.output}
+    for node in reversed(graph.node):  # skl2onnx orders them: a value is made before it is used
+        if needed.intersection(node.output):
+            needed.update(_reads(node))
+    nodes = [node for node in graph.node if needed.intersection(node.output)]
+    initializers = [tensor for tensor in graph.initializer if tensor.name in needed]
+    del graph.node[:]
+    graph.node.extend(nodes)
+    del graph.initializer[:]
+    graph.initializer.extend(initializers)
