@@ -40,10 +40,12 @@ SERVER_CORE, CLIENT_CORE = 0, 1
 CONNECTIONS = 32
 HALF_LOAD_CONNECTIONS = 64
 STARTS = 5
-# DESIGN.md, section 7.
+# What a request and a start may cost, in multiples of the floor and of the peers, or at most.
 BARS = {"own": 1.35, "onnxruntime": 1.8}
 PEER_BARS = {"fastapi_sklearn": 60, "fastapi_onnx": 30}
-READY_MS_BAR, RSS_MB_BAR, HALF_LOAD_P99_US_BAR = 20, 15, 1000
+HALF_LOAD_P99_US_BAR = 1000
+READY_MS_BARS = {"own": 20, "onnxruntime": 60}
+RSS_MB_BAR, ONNXRUNTIME_RSS_MB_BAR = 15, 25
 
 
 def wrk(
@@ -215,7 +217,7 @@ def markdown(results: dict[str, Any], about: dict[str, Any]) -> str:
         f"{about['load_average']:.1f} before the run.",
         "",
         "| | CPU us/request | x floor | requests/s, 32 conn | p50 / p99 us "
-        "| requests/s, 1 conn | p50 us | p99 us at half load"
+        "| requests/s, 1 conn | p50 / p99 us | p99 us at half load"
         " | RSS MB | exec to ready ms |",
         "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
@@ -223,7 +225,8 @@ def markdown(results: dict[str, Any], about: dict[str, Any]) -> str:
         lines.append(
             f"| {r['title']} | {r['cpu_us']:.1f} | {r['cpu_ratio_to_floor']:.2f} "
             f"| {r['per_s']:,.0f} | {r['p50_us']:,.0f} / {r['p99_us']:,.0f} "
-            f"| {r['per_s_1']:,.0f} | {r['p50_us_1']:,.0f} | {r['half_load_p99_us']:,.0f} |"
+            f"| {r['per_s_1']:,.0f} | {r['p50_us_1']:,.0f} / {r['p99_us_1']:,.0f} "
+            f"| {r['half_load_p99_us']:,.0f} |"
             f" {r['rss_mb']:.1f} | {r['ready_ms']:.0f} |"
         )
     lines += ["", "| bar | wanted | reached | |", "|---|---:|---:|---|"]
@@ -233,9 +236,7 @@ def markdown(results: dict[str, Any], about: dict[str, Any]) -> str:
 
 
 def bars(results: dict[str, Any]) -> list[tuple[str, str, str, bool]]:
-    """Return each bar of DESIGN.md's section 7 as title, what is wanted, what was reached, whether
-    it holds.
-    """
+    """Return each bar: its title, what is wanted, what was reached, whether it holds."""
     own = results["own"]
     rows = []
     for key, bar in BARS.items():
@@ -257,16 +258,20 @@ def bars(results: dict[str, Any]) -> list[tuple[str, str, str, bool]]:
             p99 < HALF_LOAD_P99_US_BAR,
         )
     )
+    for key, bar in READY_MS_BARS.items():
+        ready_ms = results[key]["ready_ms"]
+        title = f"{results[key]['title']}: exec to ready"
+        rows.append((title, f"< {bar} ms", f"{ready_ms:.1f} ms", ready_ms < bar))
+    rss_mb = own["rss_mb"]
+    rows.append(("RSS", f"< {RSS_MB_BAR} MB", f"{rss_mb:.1f} MB", rss_mb < RSS_MB_BAR))
+    more_mb = results["onnxruntime"]["rss_mb"] - rss_mb
     rows.append(
         (
-            "exec to ready",
-            f"< {READY_MS_BAR} ms",
-            f"{own['ready_ms']:.1f} ms",
-            own["ready_ms"] < READY_MS_BAR,
+            "RSS that ONNX Runtime adds",
+            f"<= {ONNXRUNTIME_RSS_MB_BAR} MB",
+            f"{more_mb:.1f} MB",
+            more_mb <= ONNXRUNTIME_RSS_MB_BAR,
         )
-    )
-    rows.append(
-        ("RSS", f"< {RSS_MB_BAR} MB", f"{own['rss_mb']:.1f} MB", own["rss_mb"] < RSS_MB_BAR)
     )
     return rows
 
