@@ -23,6 +23,7 @@ import numpy as np
 
 from penstock._columns import is_missing
 from penstock._export import NotExportableError, Subject, encoding, tensor
+from penstock._export.parts import check_keeps_its_answers
 from penstock._model import first_line
 
 if TYPE_CHECKING:
@@ -53,9 +54,11 @@ def onnx_candidates(subject: Subject) -> list[Candidate]:
     Raises
     ------
     NotExportableError
-        The converter is not installed, or has no way to express the model.
+        The converter is not installed, has no way to express the model, or would leave out what a
+        class of the user's own does.
     """
     _check_installed()
+    check_keeps_its_answers(subject.model)
     reasons: list[str] = []
     forms: list[Candidate] = []
     for model, precision in _variants(subject):

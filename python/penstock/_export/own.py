@@ -17,6 +17,7 @@ import numpy as np
 
 from _penstock import own_evaluator
 from penstock._export import NotExportableError, Subject, encoding, tensor
+from penstock._export.parts import check_keeps_its_answers, keeps
 
 if TYPE_CHECKING:
     from _penstock import Candidate
@@ -57,6 +58,7 @@ def own_candidate(subject: Subject) -> Candidate:
     ]
     if text:
         raise NotExportableError(f"column '{text[0]}' holds text, which it does not encode yet")
+    check_keeps_its_answers(subject.model)
     *transformers, final = steps_of(subject.model)
     _check_known(transformers, final)
     program = _Program()
@@ -80,9 +82,9 @@ def steps_of(model: Any) -> list[Any]:
     from sklearn.model_selection._search import BaseSearchCV
     from sklearn.pipeline import Pipeline
 
-    if isinstance(model, BaseSearchCV) and _keeps(model, BaseSearchCV, "predict"):
+    if isinstance(model, BaseSearchCV):
         return steps_of(model.best_estimator_)
-    if not (isinstance(model, Pipeline) and _keeps(model, Pipeline, "predict")):
+    if not isinstance(model, Pipeline):
         return [model]
     unfolded = []
     for _, step in model.steps:
@@ -91,19 +93,10 @@ def steps_of(model: Any) -> list[Any]:
     return unfolded or [model]
 
 
-def _keeps(model: Any, base: type, *methods: str) -> bool:
-    """Tell whether these methods of a model are those of a base class of it."""
-    return isinstance(model, base) and all(
-        method not in vars(model)
-        and inspect.getattr_static(type(model), method) is inspect.getattr_static(base, method)
-        for method in methods
-    )
-
-
 def _check_known(transformers: list[Any], final: Any) -> None:
     scalers = _scalers()
     for transformer in transformers:
-        if not any(_keeps(transformer, base, "transform") for base in scalers):
+        if not any(keeps(transformer, base, "transform") for base in scalers):
             raise NotExportableError(f"{type(transformer).__name__} is none of its scalers")
     if not any(is_known(final) for is_known, _ in _finals()):
         raise NotExportableError(_unknown(final))
@@ -205,22 +198,22 @@ def _is_linear_regressor(model: Any) -> bool:
     from sklearn.linear_model import ARDRegression, BayesianRidge, ElasticNet, SGDRegressor
     from sklearn.linear_model._base import LinearModel, MultiOutputLinearModel
 
-    if _keeps(model, SGDRegressor, "predict", "_decision_function"):
+    if keeps(model, SGDRegressor, "predict", "_decision_function"):
         return True
     # These predicts add an option, or a docstring, to LinearModel's.
     predicts = (LinearModel, MultiOutputLinearModel, BayesianRidge, ARDRegression)
     own_decision = any(
-        _keeps(model, base, "_decision_function") for base in (LinearModel, ElasticNet)
+        keeps(model, base, "_decision_function") for base in (LinearModel, ElasticNet)
     )
     return own_decision and (
-        any(_keeps(model, base, "predict") for base in predicts) or _is_ridge(model)
+        any(keeps(model, base, "predict") for base in predicts) or _is_ridge(model)
     )
 
 
 def _is_ridge(model: Any) -> bool:
     from sklearn.linear_model import Ridge, RidgeCV
 
-    return any(_keeps(model, base, "predict") for base in (Ridge, RidgeCV))
+    return any(keeps(model, base, "predict") for base in (Ridge, RidgeCV))
 
 
 def _is_linear_classifier(model: Any) -> bool:
@@ -229,10 +222,10 @@ def _is_linear_classifier(model: Any) -> bool:
     from sklearn.linear_model._base import LinearClassifierMixin
 
     decisions = (LinearClassifierMixin, LinearDiscriminantAnalysis)
-    if not any(_keeps(model, base, "decision_function") for base in decisions):
+    if not any(keeps(model, base, "decision_function") for base in decisions):
         return False
     if not any(
-        _keeps(model, base, "predict")
+        keeps(model, base, "predict")
         for base in (LinearClassifierMixin, RidgeClassifier, RidgeClassifierCV)
     ):
         return False
@@ -246,11 +239,11 @@ def _link_of(model: Any) -> str | None:
 
     is_binary = len(model.classes_) == 2
     if any(
-        _keeps(model, base, "predict_proba")
+        keeps(model, base, "predict_proba")
         for base in (LogisticRegression, LinearDiscriminantAnalysis)
     ):
         return "logistic" if is_binary else "softmax"
-    if _keeps(model, SGDClassifier, "predict_proba") and model.loss == "log_loss":
+    if keeps(model, SGDClassifier, "predict_proba") and model.loss == "log_loss":
         return "logistic" if is_binary else "one_vs_rest"
     return None
 
@@ -292,12 +285,12 @@ def _is_tree_model(model: Any) -> bool:
     from sklearn.ensemble._forest import BaseForest, ForestClassifier, ForestRegressor
     from sklearn.tree import BaseDecisionTree, DecisionTreeClassifier
 
-    if _keeps(model, BaseDecisionTree, "predict", "_validate_X_predict"):
+    if keeps(model, BaseDecisionTree, "predict", "_validate_X_predict"):
         has_proba = hasattr(model, "predict_proba")
-        return not has_proba or _keeps(model, DecisionTreeClassifier, "predict_proba")
-    if not _keeps(model, BaseForest, "_validate_X_predict"):
+        return not has_proba or keeps(model, DecisionTreeClassifier, "predict_proba")
+    if not keeps(model, BaseForest, "_validate_X_predict"):
         return False
-    is_forest = _keeps(model, ForestRegressor, "predict") or _keeps(
+    is_forest = keeps(model, ForestRegressor, "predict") or keeps(
         model, ForestClassifier, "predict", "predict_proba"
     )
     return is_forest and all(_is_tree_model(tree) for tree in model.estimators_)

@@ -1,0 +1,84 @@
+"""The estimators that a model is made of, and whether their answers are scikit-learn's own."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from penstock._export import NotExportableError
+
+ANSWERING = ("predict", "predict_proba", "decision_function", "transform")
+
+
+def parts_of(model: Any) -> Iterator[Any]:
+    """Give every estimator in a model, fitted or not, the model itself first."""
+    pending, seen = [model], set()
+    while pending:
+        value = pending.pop()
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        if _is_estimator(value):
+            yield value
+            pending.extend(getattr(value, "__dict__", {}).values())
+        else:
+            pending.extend(_items(value))
+
+
+def _is_estimator(value: Any) -> bool:
+    kind = type(value)
+    return not isinstance(value, type) and any(hasattr(kind, name) for name in ("fit", *ANSWERING))
+
+
+def _items(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    if isinstance(value, list | tuple):
+        return value
+    if isinstance(value, np.ndarray) and value.dtype.kind == "O":
+        items: Iterable[Any] = value.ravel().tolist()
+        return items
+    return ()
+
+
+def keeps(model: Any, base: type, *methods: str) -> bool:
+    """Tell whether these methods of a model are those of a base class of it."""
+    return isinstance(model, base) and all(
+        method not in vars(model)
+        and inspect.getattr_static(type(model), method) is inspect.getattr_static(base, method)
+        for method in methods
+    )
+
+
+def check_keeps_its_answers(model: Any) -> None:
+    """Refuse a model with a part that answers otherwise than the parts in it would.
+
+    Exporters look through pipelines and searches, into what these hold: a subclass that does more
+    than pass on would be left out, and nothing but the rows at hand could tell.
+
+    Raises
+    ------
+    NotExportableError
+        With the names of the class and of the one it builds on.
+    """
+    from sklearn.model_selection._search import BaseSearchCV
+    from sklearn.pipeline import Pipeline
+
+    for part in parts_of(model):
+        for base in (BaseSearchCV, Pipeline):
+            if isinstance(part, base) and not keeps(part, base, *ANSWERING):
+                raise NotExportableError(
+                    f"{_told(part, base)} changes how {base.__name__} predicts"
+                )
+        replaced = [method for method in ANSWERING if method in getattr(part, "__dict__", {})]
+        if replaced:
+            raise NotExportableError(f"{replaced[0]} of {type(part).__name__} was replaced")
+
+
+def _told(part: Any, base: type) -> str:
+    kind = type(part)
+    same = kind.__name__ == base.__name__ and kind is not base
+    return f"{kind.__module__}.{kind.__qualname__}" if same else kind.__name__

@@ -1,0 +1,108 @@
+"""Models made of models: pipelines, searches and the user's subclasses of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_breast_cancer
+from sklearn.ensemble import GradientBoostingClassifier, VotingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.naive_bayes import GaussianNB
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import penstock
+
+X, Y = load_breast_cancer().data[:, :4], load_breast_cancer().target
+
+
+class Careful(Pipeline):
+    """A pipeline that says 0 where the first column is beyond what it has seen."""
+
+    def predict(self, X):
+        return np.where(np.asarray(X)[:, 0] > 50, 0, super().predict(X))
+
+
+class Rounded(Pipeline):
+    """A pipeline whose probabilities are the user's own."""
+
+    def predict_proba(self, X):
+        return super().predict_proba(X).round(12)
+
+
+class Doubled(Pipeline):
+    """A pipeline that does more than pass its rows on, as a step of another."""
+
+    def transform(self, X):
+        return super().transform(X) * 1.0
+
+
+class CarefulSearch(GridSearchCV):
+    """A search whose predict is the user's own."""
+
+    def predict(self, X):
+        return np.where(np.asarray(X)[:, 0] > 50, 0, super().predict(X))
+
+
+def steps(final: object) -> list[tuple[str, object]]:
+    return [("scale", StandardScaler()), ("final", final)]
+
+
+@pytest.mark.parametrize("final", [LogisticRegression(), GaussianNB()], ids=["own", "onnxruntime"])
+@pytest.mark.parametrize(
+    ("wrap", "told"),
+    [
+        (lambda final: Careful(steps(final)), "Careful changes how Pipeline predicts"),
+        (lambda final: Rounded(steps(final)), "Rounded changes how Pipeline predicts"),
+        (
+            lambda final: make_pipeline(Doubled([("scale", StandardScaler())]), final),
+            "Doubled changes how Pipeline predicts",
+        ),
+        (
+            lambda final: make_pipeline(StandardScaler(), Careful(steps(final))),
+            "Careful changes how Pipeline predicts",
+        ),
+        (
+            lambda final: VotingClassifier([("a", Careful(steps(final))), ("b", GaussianNB())]),
+            "Careful changes how Pipeline predicts",
+        ),
+        (
+            lambda final: GridSearchCV(Careful(steps(final)), {}, cv=2),
+            "Careful changes how Pipeline predicts",
+        ),
+        (
+            lambda final: CarefulSearch(make_pipeline(StandardScaler(), final), {}, cv=2),
+            "CarefulSearch changes how BaseSearchCV predicts",
+        ),
+    ],
+    ids=["predict", "predict_proba", "transform", "nested", "voting", "searched", "search"],
+)
+def test_a_subclass_that_changes_answers_has_no_native_form(wrap, final, told: str) -> None:
+    model = wrap(final).fit(X, Y)
+    version = penstock.register(model, X, name="m")
+    assert version.engine == "python"
+    assert told in version.engine_reason
+
+
+def test_a_model_with_a_method_of_its_own_has_no_native_form() -> None:
+    model = GradientBoostingClassifier(n_estimators=2).fit(X, Y)
+    plain = model.predict
+    model.predict = lambda X: plain(X)  # noqa: PLW0108
+    with pytest.raises(penstock.InvalidArgumentError, match="predict of Gradient.* was replaced"):
+        penstock.register(model, X, name="m", engine="onnxruntime")
+
+
+class Named(Pipeline):
+    """A pipeline with more to it than scikit-learn's, which answers as that does."""
+
+    def describe(self) -> str:
+        return " -> ".join(name for name, _ in self.steps)
+
+
+def test_a_subclass_that_keeps_the_answers_is_native(check_same) -> None:
+    search = GridSearchCV(Named(steps(LogisticRegression())), {"final__C": [0.1, 1.0]}, cv=2)
+    for model in (Named(steps(LogisticRegression())).fit(X, Y), search.fit(X, Y)):
+        version = penstock.register(model, X, name="m")
+        assert version.engine == "own", version.engine_reason
+        check_same(version, model, X, exact=False)
