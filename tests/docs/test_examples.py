@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import shutil
+import signal
+import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 CHURN = ROOT / "examples" / "churn"
-PENSTOCK = Path(sys.executable).parent / "penstock"
+
+
+def environment_of_a_user() -> dict[str, str]:
+    """Return an environment as .venv/bin/activate makes it, without settings."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("PENSTOCK_")}
+    return kept | {"PATH": f"{Path(sys.executable).parent}:{kept['PATH']}"}
 
 
 def run(command: list[str], folder: Path) -> str:
-    """Run a command as a user would, without settings of its own, and return what it prints."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("PENSTOCK_")}
+    """Run a command as a user would, and return what it prints."""
     done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300
+        command,
+        cwd=folder,
+        env=environment_of_a_user(),
+        capture_output=True,
+        text=True,
+        timeout=300,
     )
     assert done.returncode == 0, f"{command}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done.stdout
@@ -41,37 +54,89 @@ def test_first_block(tmp_path: Path) -> None:
     assert "http://127.0.0.1:" in printed
 
 
-def shell_commands(page: str) -> list[str]:
+def shell_lines(page: str) -> list[str]:
     """Return the lines of the sh blocks of a page."""
     blocks = re.findall(r"```sh\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
     return [line for block in blocks for line in block.splitlines() if line.strip()]
 
 
-def test_the_tutorial_from_the_shell(tmp_path: Path) -> None:
-    for name in ("rows.csv", "fit.py", "sample.json"):
-        shutil.copy(CHURN / name, tmp_path)
-    printed = ""
-    for line in shell_commands("docs/tutorial/first-model.md"):
-        if line.startswith(("curl", "penstock serve")):
-            continue
-        program, *arguments = line.split()
-        binary = {"python": sys.executable, "penstock": str(PENSTOCK)}[program]
-        printed = run([binary, *arguments], tmp_path)
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+        return port
+
+
+@contextlib.contextmanager
+def in_background(line: str, folder: Path) -> Iterator[None]:
+    """Run a line that serves until it is stopped, and stop it at the end."""
+    # The admin port stands in no line, and may be taken as well as the one that does.
+    environment = environment_of_a_user() | {"PENSTOCK_SERVE_ADMIN_PORT": "0"}
+    server = subprocess.Popen(
+        ["bash", "-c", f"exec {line}"], cwd=folder, env=environment, stdout=subprocess.PIPE
+    )
+    try:
+        assert server.stdout is not None
+        assert b" on http://127.0.0.1:" in server.stdout.readline()
+        yield
+        os.kill(server.pid, signal.SIGTERM)
+        assert server.wait(60) == 0
+    finally:
+        server.kill()
+        server.communicate()
+
+
+def run_as_written(page: str, folder: Path) -> list[tuple[str, str]]:
+    """Run a page's shell lines in order, but for the port as they are; return what each prints."""
+    lines, port = shell_lines(page), str(free_port())
+    printed = []
+    with contextlib.ExitStack() as services:
+        for line in lines:
+            here = line.replace("8000", port)
+            if line.startswith("penstock serve "):
+                services.enter_context(in_background(here, folder))
+            else:
+                printed.append((line, run(["bash", "-c", here], folder)))
+    return printed
+
+
+def check_answer(line: str, printed: str) -> None:
     answer = json.loads(printed)
-    assert answer["model"] == "churn"
-    assert answer["predictions"] == ["yes"]
+    assert answer["model"] == "churn", line
+    assert answer["predictions"] == ["yes"], line
     assert abs(sum(answer["probabilities"][0]) - 1) < 1e-12
 
 
+def copy_churn(folder: Path) -> None:
+    for name in ("rows.csv", "fit.py", "sample.json"):
+        shutil.copy(CHURN / name, folder)
+
+
+def test_the_readme_from_the_shell(tmp_path: Path) -> None:
+    copy_churn(tmp_path)
+    run([sys.executable, "fit.py"], tmp_path)
+    (register, registered), (curl, answer) = run_as_written("README.md", tmp_path)
+    assert register.startswith("penstock register ")
+    assert registered.startswith("churn@1  native, ")
+    assert curl.startswith("curl ")
+    check_answer(curl, answer)
+
+
+def test_the_tutorial_from_the_shell(tmp_path: Path) -> None:
+    copy_churn(tmp_path)
+    *_, predict, curl = run_as_written("docs/tutorial/first-model.md", tmp_path)
+    assert predict[0].startswith("penstock predict ")
+    assert curl[0].startswith("curl ")
+    check_answer(*predict)
+    check_answer(*curl)
+
+
 @pytest.mark.parametrize("page", ["README.md", "docs/tutorial/first-model.md"])
-def test_python_blocks_stand_in_an_example(page: str) -> None:
-    examples = "\n".join(p.read_text() for p in sorted((ROOT / "examples").rglob("*.py")))
+def test_python_blocks_stand_line_by_line_in_the_example(page: str) -> None:
+    example = (CHURN / "first_block.py").read_text()
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
     assert blocks, f"{page} shows no Python"
     for block in blocks:
-        for line in block.splitlines():
-            code = line.split("  #")[0].rstrip()
-            assert code in examples, f"{page} shows a line that no example runs: {code!r}"
+        assert f"\n{block}" in example, f"{page} shows lines that the example does not run"
 
 
 def links(page: Path) -> list[str]:
