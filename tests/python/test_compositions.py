@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.datasets import load_breast_cancer
-from sklearn.ensemble import GradientBoostingClassifier, VotingClassifier
-from sklearn.linear_model import LogisticRegression
+from sklearn.ensemble import GradientBoostingClassifier, StackingClassifier, VotingClassifier
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 import penstock
 
@@ -106,3 +111,70 @@ def test_a_subclass_that_keeps_the_answers_is_native(check_same) -> None:
         version = penstock.register(model, X, name="m")
         assert version.engine == "own", version.engine_reason
         check_same(version, model, X, exact=False)
+
+
+def customers_model(final: object) -> Pipeline:
+    numbers = ("numbers", StandardScaler(), ["age", "monthly income"])
+    kinds = ("kinds", OneHotEncoder(handle_unknown="ignore"), ["region"])
+    return make_pipeline(ColumnTransformer([numbers, kinds]), final)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        CalibratedClassifierCV(customers_model(LogisticRegression()), cv=2),
+        VotingClassifier([("a", customers_model(LogisticRegression()))]),
+        StackingClassifier([("a", customers_model(LogisticRegression()))], cv=2),
+        TransformedTargetRegressor(customers_model(Ridge()), transformer=StandardScaler()),
+        OneVsRestClassifier(customers_model(LogisticRegression())),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+def test_a_model_over_a_pipeline_that_picks_columns(check_same, customers, model) -> None:
+    X = customers.dropna()[["age", "monthly income", "region"]]
+    y = (X["age"] > 50).astype(int)
+    model.fit(X, y)
+    version = penstock.register(model, X, name="m")
+    if version.engine == "python":
+        assert "skl2onnx cannot convert the " + type(model).__name__ in version.engine_reason
+    else:
+        check_same(version, model, X, exact=False)
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [slice(0, 2), slice(1, None), slice("age", "monthly income"), [0, 1], "age", lambda X: [0]],
+    ids=["slice", "open slice", "slice of names", "numbers", "name", "function"],
+)
+def test_columns_are_picked_in_every_way(check_same, customers, columns) -> None:
+    X = customers[["age", "monthly income"]].fillna(0.0)
+    y = (X["age"] > 50).astype(int)
+    counter = CountVectorizer(preprocessor=str, token_pattern=r"\d+")
+    step = counter if isinstance(columns, str) else StandardScaler()
+    picked = ColumnTransformer([("numbers", step, columns)], remainder="passthrough")
+    model = make_pipeline(picked, LogisticRegression(max_iter=5000)).fit(X, y)
+    version = penstock.register(model, X, name="m")
+    if version.engine == "python":
+        assert "skl2onnx cannot convert the Pipeline" in version.engine_reason
+    else:
+        check_same(version, model, X, exact=False)
+
+
+def test_one_column_of_text_is_picked_by_its_place(check_same) -> None:
+    X = pd.DataFrame({"text": ["good day", "bad day", "good night", "bad"] * 10})
+    words = ColumnTransformer([("words", CountVectorizer(), 0)])
+    model = make_pipeline(words, LogisticRegression()).fit(X, [1, 0, 1, 0] * 10)
+    version = penstock.register(model, X, name="m")
+    assert version.engine == "onnxruntime", version.engine_reason
+    check_same(version, model, X, exact=False)
+
+
+def test_a_model_that_an_exporter_fails_at_is_kept(monkeypatch) -> None:
+    def fail(subject: object) -> None:
+        raise ZeroDivisionError("of all things")
+
+    monkeypatch.setattr("penstock._export.own.own_candidate", fail)
+    monkeypatch.setattr("penstock._export.onnx.onnx_candidates", fail)
+    version = penstock.register(LogisticRegression().fit(X, Y), X, name="m")
+    assert version.engine == "python"
+    assert "exporter failed (ZeroDivisionError: of all things)" in version.engine_reason

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -73,17 +74,13 @@ def export(subject: Subject, engine: str | None) -> Candidates:
     if subject.answers.not_native:
         return Candidates(hint=f"the model stays in Python: {subject.answers.not_native}")
     result = Candidates()
-    reasons = {}
+    reasons: dict[str, str] = {}
     if engine in {None, "own"}:
-        try:
+        with _noting(reasons, "the own evaluator"):
             result.forms.append(own_candidate(subject))
-        except NotExportableError as error:
-            reasons["the own evaluator"] = str(error)
     if engine == "onnxruntime" or (engine is None and not result.forms):
-        try:
+        with _noting(reasons, "ONNX Runtime"):
             result.forms.extend(onnx_candidates(subject))
-        except NotExportableError as error:
-            reasons["ONNX Runtime"] = str(error)
     if engine is not None and not result.forms:
         reason = "; ".join(reasons.values())
         raise InvalidArgumentError(
@@ -91,6 +88,19 @@ def export(subject: Subject, engine: str | None) -> Candidates:
         )
     result.hint = _hint(result, reasons)
     return result
+
+
+@contextlib.contextmanager
+def _noting(reasons: dict[str, str], engine: str) -> Iterator[None]:
+    """Keep why there is no form for an engine; a model that an exporter fails at is kept too."""
+    from penstock._model import first_line
+
+    try:
+        yield
+    except NotExportableError as error:
+        reasons[engine] = str(error)
+    except Exception as error:
+        reasons[engine] = f"its exporter failed ({type(error).__name__}: {first_line(error)})"
 
 
 def _hint(result: Candidates, reasons: dict[str, str]) -> str:

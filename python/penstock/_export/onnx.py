@@ -23,7 +23,7 @@ import numpy as np
 
 from penstock._columns import is_missing
 from penstock._export import NotExportableError, Subject, encoding, tensor
-from penstock._export.parts import check_keeps_its_answers
+from penstock._export.parts import check_keeps_its_answers, parts_of
 from penstock._model import first_line
 
 if TYPE_CHECKING:
@@ -172,23 +172,21 @@ def _selects_by_name(model: Any) -> bool:
     """Tell whether a part of the model picks columns by their names."""
     from sklearn.compose import ColumnTransformer
 
-    parts = [model, *_parts(model)]
-    return any(isinstance(part, ColumnTransformer) for part in parts) and any(
-        isinstance(label, str)
-        for part in parts
+    return any(
+        _has_name(labels)
+        for part in parts_of(model)
         if isinstance(part, ColumnTransformer)
-        for _, _, labels in part.transformers_
-        for label in ([labels] if isinstance(labels, str) else list(labels))
+        for _, _, labels in getattr(part, "transformers_", part.transformers)
     )
 
 
-def _parts(model: Any) -> Iterator[Any]:
-    get_params = getattr(model, "get_params", None)
-    if get_params is None:
-        return
-    for value in get_params(deep=True).values():
-        if hasattr(value, "fit"):
-            yield value
+def _has_name(labels: Any) -> bool:
+    """Tell whether what a ColumnTransformer is given for a step's columns says names."""
+    if callable(labels):
+        return True  # it picks them when it is fitted: names where X has them
+    if isinstance(labels, slice):
+        return isinstance(labels.start, str) or isinstance(labels.stop, str)
+    return any(isinstance(label, str) for label in np.atleast_1d(np.asarray(labels, dtype=object)))
 
 
 def _to_onnx(model: Any, feeds: Sequence[_Feed]) -> Any:
