@@ -22,13 +22,30 @@ struct UserError {
   std::string text;
 };
 
-// A regressor. `refuses` gives the exception's text for a row, or "".
+// Adds one row that says `number`: a regressor's output, or the place of a classifier's label,
+// beside probabilities that are the same for all classes.
+inline void AppendAnswer(const package::Signature& signature, double number,
+                         engine::Predictions& answers) {
+  if (signature.task != package::Task::kClassification) {
+    answers.values.push_back(number);
+    return;
+  }
+  answers.class_index.push_back(static_cast<int64_t>(number));
+  const size_t classes = package::ClassCount(signature.classes);
+  if (!signature.has_probabilities) return;
+  answers.probabilities.insert(answers.probabilities.end(), classes,
+                               1.0 / static_cast<double>(classes));
+}
+
+// A regressor, or the classifier of a signature. `refuses` gives the exception's text for a row,
+// or "".
 class FakeOriginal : public Original {
  public:
   explicit FakeOriginal(
       std::function<double(const Row&)> f,
-      std::function<std::string(const Row&)> refuses = [](const Row&) { return ""; })
-      : f_(std::move(f)), refuses_(std::move(refuses)) {}
+      std::function<std::string(const Row&)> refuses = [](const Row&) { return ""; },
+      package::Signature signature = {})
+      : f_(std::move(f)), refuses_(std::move(refuses)), signature_(std::move(signature)) {}
 
   Result<engine::Predictions> Predict(const Columns& rows) override {
     ++calls;
@@ -38,7 +55,7 @@ class FakeOriginal : public Original {
       const std::string refusal = refuses_(row);
       if (!refusal.empty())
         return Status::FromException(std::make_exception_ptr(UserError{refusal}), refusal);
-      answers.values.push_back(f_(row));
+      AppendAnswer(signature_, f_(row), answers);
     }
     return answers;
   }
@@ -62,6 +79,7 @@ class FakeOriginal : public Original {
 
   std::function<double(const Row&)> f_;
   std::function<std::string(const Row&)> refuses_;
+  package::Signature signature_;
 };
 
 // A native form: a function of one row of one float64 tensor, of its place in the call and of the
@@ -74,7 +92,7 @@ class FakeModel : public engine::Model {
       : signature_(std::move(signature)), entry_(std::move(entry)), f_(std::move(f)) {}
 
   Result<std::unique_ptr<engine::Instance>> NewInstance() const override {
-    return std::unique_ptr<engine::Instance>(std::make_unique<FakeInstance>(f_));
+    return std::unique_ptr<engine::Instance>(std::make_unique<FakeInstance>(signature_, f_));
   }
   const package::Signature& signature() const override { return signature_; }
   const package::EngineEntry& entry() const override { return entry_; }
@@ -82,18 +100,21 @@ class FakeModel : public engine::Model {
  private:
   class FakeInstance : public engine::Instance {
    public:
-    explicit FakeInstance(NativeFunction f) : f_(std::move(f)) {}
+    FakeInstance(const package::Signature& signature, NativeFunction f)
+        : signature_(signature), f_(std::move(f)) {}
     Status Predict(const package::Tensors& input, engine::Predictions& output) override {
       const package::Tensor& tensor = input.tensors()[0];
       output = {.rows = input.rows()};
       for (int64_t i = 0; i < input.rows(); ++i) {
         const auto begin = tensor.float64.begin() + i * tensor.width;
-        output.values.push_back(f_(Row(begin, begin + tensor.width), i, input.rows()));
+        const double number = f_(Row(begin, begin + tensor.width), i, input.rows());
+        AppendAnswer(signature_, number, output);
       }
       return {};
     }
 
    private:
+    const package::Signature& signature_;
     NativeFunction f_;
   };
 

@@ -107,6 +107,35 @@ TEST(Parity, OneDifferingRowOfManyFails) {
   EXPECT_THAT(candidate.reason, HasSubstr("differs on 1 of 1,000 rows (worst: row 417, "));
 }
 
+TEST(Parity, ALabelThatDiffersFailsWhateverTheProbabilities) {
+  for (const bool has_probabilities : {true, false}) {
+    Problem problem;
+    problem.signature.task = package::Task::kClassification;
+    problem.signature.classes = std::vector<std::string>{"no", "yes"};
+    problem.signature.has_probabilities = has_probabilities;
+    const double unlucky = std::get<double>(problem.columns.At(417, 0));
+    FakeOriginal original([](const Row&) { return 1; }, [](const Row&) { return ""; },
+                          problem.signature);
+    const auto same = [](const Row&, int64_t, int64_t) { return 1; };
+    EXPECT_TRUE(problem.Check(original, WithNative(same)).chosen) << has_probabilities;
+    const ParityReport report = problem.Check(
+        original,
+        WithNative([=](const Row& row, int64_t, int64_t) { return row[0] == unlucky ? 0 : 1; }));
+    EXPECT_FALSE(report.chosen) << has_probabilities;
+    const CandidateReport& candidate = report.candidates[0];
+    EXPECT_EQ(candidate.differing_rows, 1);
+    EXPECT_EQ(candidate.absolute_max, 1);
+    EXPECT_THAT(candidate.reason,
+                HasSubstr("differs on 1 of 1,000 rows (worst: row 417, \"yes\" against \"no\")"));
+    ASSERT_EQ(candidate.worst.size(), 1U);
+    const std::string probabilities = has_probabilities ? R"(,"probabilities":[0.5,0.5])" : "";
+    EXPECT_EQ(json::Write(candidate.worst[0].original),
+              R"({"prediction":"yes")" + probabilities + "}");
+    EXPECT_EQ(json::Write(candidate.worst[0].native),
+              R"({"prediction":"no")" + probabilities + "}");
+  }
+}
+
 TEST(Parity, ADifferenceWithinThePrecisionIsNone) {
   Problem problem;
   FakeOriginal original(Sum);
