@@ -450,6 +450,58 @@ TEST(Parity, MoreRowsThanAreCheckedAreSampledEvenly) {
   }
 }
 
+class SteppedClock final : public Clock {
+ public:
+  int64_t NowUs() const override { return now_ns / 1000; }
+  int64_t MonotonicNs() const override { return now_ns; }
+  int64_t now_ns = 0;
+};
+
+// Seven rows at a time, a row takes 0.1 s: 600 fit into a minute. Any other way takes no time.
+TEST(Parity, APassThatWouldTakeTooLongIsSampledEvenlyAndSaysSo) {
+  const Problem problem;
+  Numbers numbers;
+  for (int64_t i = 0; i < 1000; ++i) numbers.values.push_back(static_cast<double>(i));
+  const Columns columns = *Columns::Make(problem.signature, {numbers, Normal(1000, 6)});
+  FakeOriginal original(Sum);
+  SteppedClock clock;
+  std::vector<double> seen;
+  int64_t row_ns = 100'000'000;
+  ParityOptions options = WithNative([&](const Row& row, int64_t, int64_t rows) {
+    const bool is_slow = rows > 2 && rows <= 7;
+    if (is_slow) clock.now_ns += row_ns;
+    if (is_slow) seen.push_back(row[0]);
+    return Sum(row);
+  });
+  options.seconds_per_pass_max = 60;
+  options.clock = &clock;
+  const auto rows_of_passes = [&] {
+    const json::Value report =
+        CheckParity(problem.signature, problem.candidates, columns, original, options)->ToJson();
+    const json::Array candidates = *report.List("candidates");
+    const json::Array passes = *candidates[0].List("passes");
+    std::vector<std::pair<int64_t, int64_t>> rows;
+    for (const json::Value& pass : passes)
+      rows.emplace_back(*pass.Int("rows_per_call"), *pass.Int("rows"));
+    return rows;
+  };
+  EXPECT_THAT(rows_of_passes(),
+              testing::ElementsAre(std::pair(1, 1000), std::pair(2, 1000), std::pair(7, 600),
+                                   std::pair(256, 1000), std::pair(256, 1000)));
+  ASSERT_GE(seen.size(), 600U);
+  const std::vector<double> taken(seen.end() - 600, seen.end());
+  EXPECT_EQ(taken.front(), 0);
+  EXPECT_GE(taken.back(), 998);
+  for (size_t i = 1; i < taken.size(); ++i)
+    EXPECT_THAT(taken[i] - taken[i - 1], testing::AnyOf(1, 2));
+
+  row_ns *= 1000;
+  EXPECT_THAT(rows_of_passes(), testing::Contains(std::pair(7, 256)))
+      << "never fewer than judge it";
+  options.seconds_per_pass_max = 1e6;
+  EXPECT_THAT(rows_of_passes(), testing::Contains(std::pair(7, 1000)));
+}
+
 // scipy 1.17: beta.ppf(0.95, k + 1, n - k).
 TEST(Parity, TheUpperBoundIsThatOfClopperAndPearson) {
   EXPECT_NEAR(DifferingShareUpper95(0, 41203), 7.270401114867209e-05, 1e-15);
