@@ -13,12 +13,14 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <map>
 #include <set>
 
 #include "base/ids.h"
 #include "os/fake_file_system.h"
 #include "os/process.h"
 #include "registry/registry.h"
+#include "sql/fake_disk.h"
 
 namespace penstock::registry {
 namespace {
@@ -97,6 +99,49 @@ TEST_P(PowerFails, AtEveryCallOfTheFirstRegistration) {
     EXPECT_TRUE(registry.Materialize(*registry.Resolve("churn")).ok()) << calls;
   }
   EXPECT_GT(calls, 15);  // three objects of a write, a rename and two syncs each, and the folders
+}
+
+// Registers on a disk whose power fails after so many calls, and holds what is found afterwards
+// against what was reported. Returns how many versions were, or -1 when the power held until the
+// registry was closed.
+int ReportedBeforePowerFails(const fs::path& home, int calls,
+                             sql::FakeDisk::UnsyncedWrites writes) {
+  fs::create_directories(home);
+  sql::FakeDisk disk;
+  disk.FailAfter(calls);
+  FakeFileSystem files;
+  int reported = 0;
+  {
+    Result<Registry> registry = Registry::Open(home, {.files = &files});
+    while (registry.ok() && reported < 3 && registry->Register("churn", DraftOf(reported), {}).ok())
+      ++reported;
+  }
+  const bool was_off = disk.is_off();
+  disk.Restart(writes);
+  files.Restart();
+  Registry registry = *Registry::Open(home, {.files = &files});
+  for (int version = 1; version <= reported; ++version)
+    EXPECT_TRUE(registry.Resolve("churn@" + std::to_string(version)).ok()) << calls;
+  EXPECT_TRUE(registry.Check().ok()) << calls << ": " << registry.Check().message();
+  EXPECT_TRUE(registry.Register("churn", DraftOf(1), {}).ok()) << calls;
+  return was_off ? reported : -1;
+}
+
+// The same for registry.db, which is a file of SQLite's. Closing moves its log into it.
+TEST_F(RegistryFaults, PowerThatFailsAtAnyCallOfTheDatabaseTakesNothingReported) {
+  for (const auto writes :
+       {sql::FakeDisk::UnsyncedWrites::kGone, sql::FakeDisk::UnsyncedWrites::kScattered}) {
+    std::map<int, int> cuts;  // by how many versions were reported before
+    for (int calls = 0; !cuts.contains(-1); ++calls) {
+      ASSERT_LT(calls, 200);
+      const fs::path home = home_ / std::to_string(static_cast<int>(writes) * 1000 + calls);
+      ++cuts[ReportedBeforePowerFails(home, calls, writes)];
+    }
+    EXPECT_GT(cuts[0], 10);
+    EXPECT_GT(cuts[1], 3);
+    EXPECT_GT(cuts[2], 3);
+    EXPECT_GT(cuts[3], 3) << "while it is closed";
+  }
 }
 
 TEST_P(PowerFails, AtEveryCallOfUnpacking) {

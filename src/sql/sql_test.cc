@@ -10,6 +10,7 @@
 #include <string>
 
 #include "base/ids.h"
+#include "sql/fake_disk.h"
 #include "sql/file_system_kind.h"
 #include "sql/migrations.h"
 #include "sql/sqlite.h"
@@ -49,6 +50,17 @@ TEST_F(SqlTest, ValuesComeBackAsTheyWent) {
   EXPECT_EQ(select.kind(4), Kind::kNull);
   EXPECT_EQ(select.declared_type(1), "REAL");
   EXPECT_FALSE(*select.Step());
+}
+
+TEST_F(SqlTest, AFileOfOursHasTheSettingsThatItsPromisesNeed) {
+  Session session = *Open();
+  const auto pragma = [&](std::string_view name) {
+    Statement statement = *session.Prepare("PRAGMA " + std::string(name));
+    return *statement.Step() ? std::string(statement.Text(0)) : "";
+  };
+  EXPECT_EQ(pragma("journal_mode"), "wal");
+  EXPECT_EQ(pragma("synchronous"), "2") << "FULL: a commit in a log is synced before it is told";
+  EXPECT_EQ(pragma("foreign_keys"), "1");
 }
 
 TEST_F(SqlTest, SqlThatDoesNotParseIsToldWithItsPlace) {
@@ -161,6 +173,24 @@ TEST_F(SqlTest, AMigrationThatFailsLeavesTheSchemaBefore) {
   EXPECT_FALSE(Migrate(session, kSteps).ok());
   EXPECT_EQ(*session.UserVersion(), 1);
   EXPECT_FALSE(session.Prepare("SELECT * FROM b").ok());
+}
+
+TEST_F(SqlTest, PowerThatFailsTakesWhatWasNotSyncedAndNothingElse) {
+  FakeDisk disk;
+  {
+    Session session = *Open();
+    ASSERT_TRUE(session.Execute("CREATE TABLE t(x); INSERT INTO t VALUES ('synced')").ok());
+    ASSERT_TRUE(session.Execute("PRAGMA synchronous=OFF; INSERT INTO t VALUES ('not')").ok());
+    disk.FailAfter(0);
+    EXPECT_EQ(session.Execute("INSERT INTO t VALUES ('too late')").code(), Code::kDataLoss);
+  }
+  EXPECT_TRUE(disk.is_off());
+  disk.Restart(FakeDisk::UnsyncedWrites::kGone);
+  Session session = *Open();
+  Statement select = *session.Prepare("SELECT x FROM t");
+  ASSERT_TRUE(*select.Step());
+  EXPECT_EQ(select.Text(0), "synced");
+  EXPECT_FALSE(*select.Step());
 }
 
 // Each child makes the file, migrates it and commits its share; none may fail and no row may be
