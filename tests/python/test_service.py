@@ -13,8 +13,16 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
+from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_iris
+from sklearn.ensemble import GradientBoostingClassifier
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
 from sklearn.tree import DecisionTreeClassifier
 
 import penstock
@@ -29,14 +37,18 @@ def version() -> penstock.ModelVersion:
 
 
 def post(url: str, body: object) -> tuple[int, dict]:
-    request = urllib.request.Request(
-        url, json.dumps(body).encode(), {"Content-Type": "application/json"}
-    )
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
     try:
         with urllib.request.urlopen(request, timeout=10) as response:
             return response.status, json.load(response)
     except urllib.error.HTTPError as error:
         return error.code, json.load(error)
+
+
+def get(url: str) -> dict:
+    with urllib.request.urlopen(url, timeout=10) as response:
+        return json.load(response)
 
 
 def is_alive(pid: int) -> bool:
@@ -69,6 +81,47 @@ def test_a_service_answers_what_the_version_answers(version) -> None:
     assert "stopped" in repr(service)
     with pytest.raises(urllib.error.URLError):
         post(f"{service.url}/predict", {})
+
+
+def check_service(version: penstock.ModelVersion, X: object, features: object) -> None:
+    """Hold what HTTP answers against what the version answers in this process."""
+    # A number of an engine in float32 is written as the shortest decimal of that float.
+    form = next(form for form in version.parity.report["candidates"] if form["passed"])
+    dtype = np.dtype(form["precision"])
+    with version.serve() as service:
+        status, answer = post(f"{service.url}/predict", {"features": features})
+        (served,) = get(f"{service.url}/health")["models"]
+    assert (status, served["engine"]) == (200, "onnxruntime")
+    assert answer["predictions"] == version.predict(X).tolist()
+    np.testing.assert_array_equal(
+        np.array(answer["probabilities"], dtype), version.predict_proba(X).astype(dtype)
+    )
+
+
+def test_boosted_trees_in_onnx_runtime_answer_over_http(check_same) -> None:
+    X, y = IRIS[0], np.array(["a", "b", "c"])[IRIS[1]]
+    model = GradientBoostingClassifier(n_estimators=10, random_state=0).fit(X, y)
+    version = penstock.register(model, X, name="boosted")
+    check_same(version, model, X, exact=False)
+    check_service(version, X, X.tolist())
+
+
+def test_a_pipeline_of_text_and_gaps_in_onnx_runtime_answers_over_http(
+    check_same, customers: pd.DataFrame
+) -> None:
+    X = customers[["age", "monthly income", "region", "plan"]]
+    columns = ColumnTransformer(
+        [
+            ("numbers", SimpleImputer(), ["age", "monthly income"]),
+            ("kinds", OneHotEncoder(), ["region", "plan"]),
+        ]
+    )
+    model = make_pipeline(columns, LogisticRegression(max_iter=2000)).fit(X, customers["is_new"])
+    version = penstock.register(model, X, name="customers")
+    check_same(version, model, X, exact=False)
+    records = X.astype(object).where(X.notna(), None).to_dict(orient="records")
+    assert any(record["monthly income"] is None for record in records)
+    check_service(version, X, records)
 
 
 def test_stopping_twice_is_fine(version) -> None:
