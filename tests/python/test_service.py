@@ -124,6 +124,28 @@ def test_a_pipeline_of_text_and_gaps_in_onnx_runtime_answers_over_http(
     check_service(version, X, records)
 
 
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("null", "column 'x2' is missing (null); a number was expected (the original: {words})"),
+        ("1e999", "column 'x2' is a number beyond the range of double"),
+    ],
+)
+def test_what_a_linear_model_refuses_is_refused_over_http(value: str, told: str) -> None:
+    X, y = IRIS
+    model = LogisticRegression(max_iter=1000).fit(X, y)
+    with pytest.raises(ValueError, match="Input X contains NaN") as refused:
+        model.predict(np.full((1, 4), np.nan))
+    words = f"ValueError: {str(refused.value).splitlines()[0]}"
+    version = penstock.register(model, X, name="iris")
+    with version.serve() as service:
+        body = f'{{"features":[[5.1,3.5,1.4,0.2],[5.1,3.5,{value},0.2]]}}'
+        status, problem = post(f"{service.url}/predict", body.encode())
+    assert status == 422
+    assert problem["pointer"] == "/features/1/2"
+    assert told.format(words=words) in problem["detail"]
+
+
 def test_stopping_twice_is_fine(version) -> None:
     service = version.serve()
     service.stop()
