@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -11,20 +12,23 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.compose import ColumnTransformer
-from sklearn.datasets import load_iris
+from sklearn.datasets import load_diabetes, load_iris
 from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
+from sklearn.svm import SVR
 from sklearn.tree import DecisionTreeClassifier
 
+import _penstock
 import penstock
 
 GONE_S_MAX = 20.0
@@ -144,6 +148,42 @@ def test_what_a_linear_model_refuses_is_refused_over_http(value: str, told: str)
     assert status == 422
     assert problem["pointer"] == "/features/1/2"
     assert told.format(words=words) in problem["detail"]
+
+
+@contextlib.contextmanager
+def server_of(version: penstock.ModelVersion, *flags: str) -> Iterator[str]:
+    """Run the server for a version with flags that `serve` does not have, and return its URL."""
+    command = [Path(_penstock.binary_dir) / "penstock-server", version._unpacked.path]
+    command += ["--as", "m@1", "--port", "0", "--admin-port", "0", "--announce", "json", *flags]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as server:
+        try:
+            assert server.stdout is not None
+            yield json.loads(server.stdout.readline())["url"]
+        finally:
+            server.kill()
+
+
+def test_beyond_what_float32_can_vouch_for_is_refused_or_answered_as_the_flag_says() -> None:
+    X, y = load_diabetes(return_X_y=True)
+    model = SVR(kernel="linear").fit(X, y)
+    version = penstock.register(model, X, name="m")
+    limits = version.signature["inputs"][0]["abs_max"]
+    assert not limits["refused_by_original"]
+    rows = np.repeat(X[:1], 2, axis=0)
+    rows[:, 0] = limits["value"], np.nextafter(limits["value"], np.inf)
+    within, beyond = ({"features": [row]} for row in rows.tolist())
+    with server_of(version) as url:
+        status, answer = post(f"{url}/predict", within)
+        assert status == 200
+        np.testing.assert_allclose(answer["predictions"], model.predict(rows[:1]), rtol=1e-5)
+        status, problem = post(f"{url}/predict", beyond)
+        assert status == 422
+        assert problem["pointer"] == "/features/0/0"
+        assert limits["reason"] in problem["detail"]
+    with server_of(version, "--beyond-limits", "answer") as url:
+        status, answer = post(f"{url}/predict", beyond)
+        assert status == 200
+        np.testing.assert_allclose(answer["predictions"], model.predict(rows[1:]), rtol=1e-3)
 
 
 def test_stopping_twice_is_fine(version) -> None:
