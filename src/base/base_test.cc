@@ -7,6 +7,7 @@
 #include "base/ids.h"
 #include "base/names.h"
 #include "base/result.h"
+#include "base/utf8.h"
 
 namespace penstock {
 namespace {
@@ -71,6 +72,36 @@ TEST(Names, SuggestsTheNearestWordOnly) {
   EXPECT_EQ(NearestName("zzzzzz", columns), "");
   EXPECT_EQ(DidYouMean("tenur", columns), " Did you mean 'tenure'?");
   EXPECT_EQ(QuotedList(columns, 2), "'age', 'income' and 1 more");
+}
+
+TEST(Names, SuggestNothingForAWordThatIsNoSlipOfTheHand) {
+  const std::string column(300, 'a');
+  EXPECT_EQ(NearestName(std::string(200, 'a'), {{std::string(200, 'a') + "b"}}),
+            std::string(200, 'a') + "b");
+  EXPECT_EQ(NearestName(column + "b", {&column, 1}), "");
+}
+
+TEST(Names, AreShownCutBetweenCharacters) {
+  EXPECT_EQ(ShownName(std::string(200, 'a')), std::string(200, 'a'));
+  EXPECT_EQ(ShownName(std::string(201, 'a')), std::string(200, 'a') + "...");
+  EXPECT_EQ(ShownName(std::string(198, 'a') + "\u20ac!"), std::string(198, 'a') + "...");
+  EXPECT_EQ(ShownName(std::string(197, 'a') + "\u20ac!"), std::string(197, 'a') + "\u20ac...");
+}
+
+// The table of Unicode, chapter 3.9, "Well-Formed UTF-8 Byte Sequences".
+TEST(Utf8, SequencesAreThoseOfUnicode) {
+  for (const std::string_view text : {"a", "\xC2\x80", "\xDF\xBF", "\xE0\xA0\x80", "\xED\x9F\xBF",
+                                      "\xEF\xBF\xBF", "\xF0\x90\x80\x80", "\xF4\x8F\xBF\xBF"}) {
+    EXPECT_EQ(Utf8SequenceLength(text), text.size()) << text;
+    if (text.size() > 1) {
+      EXPECT_EQ(Utf8SequenceLength(text.substr(0, text.size() - 1)), 0U) << text;
+    }
+  }
+  for (const std::string_view text :
+       {"\x80", "\xC1\xBF", "\xC2\x41", "\xE0\x9F\xBF", "\xED\xA0\x80", "\xF0\x8F\xBF\xBF",
+        "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xFF"}) {
+    EXPECT_EQ(Utf8SequenceLength(text), 0U) << text;
+  }
 }
 
 }  // namespace

@@ -25,6 +25,12 @@ std::string Pointer(std::string_view parent, std::string_view member) {
   return pointer;
 }
 
+// To a member that nobody knows; to the object that holds it where its name is too long to be
+// shown.
+std::string UnknownPointer(const std::string& parent, std::string_view name) {
+  return name.size() <= kShownNameBytesMax ? Pointer(parent, name) : parent;
+}
+
 std::string Pointer(std::string_view parent, size_t index) {
   return fmt::format("{}/{}", parent, index);
 }
@@ -103,7 +109,7 @@ class Filler {
     std::vector<bool> is_given(columns_.size());
     for (const auto& [name, value] : record) {
       const int column = columns_.Find(name);
-      if (column < 0) return UnknownColumn(columns_, name).At(Pointer(place, name));
+      if (column < 0) return UnknownColumn(columns_, name).At(UnknownPointer(place, name));
       is_given[static_cast<size_t>(column)] = true;
       const Status status = Set(i, column, value);
       if (!status.ok()) return status.At(Pointer(place, name));
@@ -115,9 +121,9 @@ class Filler {
     std::vector<bool> is_given(columns_.size());
     const json::Array* first = nullptr;
     for (const auto& [name, value] : object) {
-      const std::string place = Pointer(pointer_, name);
       const int column = columns_.Find(name);
-      if (column < 0) return UnknownColumn(columns_, name).At(place);
+      if (column < 0) return UnknownColumn(columns_, name).At(UnknownPointer(pointer_, name));
+      const std::string place = Pointer(pointer_, name);
       const json::Array* list = value.if_array();
       if (list == nullptr) {
         return InvalidArgument(
@@ -201,13 +207,14 @@ int Columns::Find(std::string_view name) const {
 }
 
 Status UnknownColumn(const Columns& columns, std::string_view name) {
-  return InvalidArgument(fmt::format("the model has no column '{}'; its columns are {}.{}", name,
-                                     QuotedList(columns.names()),
+  return InvalidArgument(fmt::format("the model has no column '{}'; its columns are {}.{}",
+                                     ShownName(name), QuotedList(columns.names()),
                                      DidYouMean(name, columns.names())));
 }
 
 Status DuplicateColumn(std::string_view name) {
-  return InvalidArgument(fmt::format("column '{}' stands twice; once was expected", name));
+  return InvalidArgument(
+      fmt::format("column '{}' stands twice; once was expected", ShownName(name)));
 }
 
 Status MissingColumns(const Columns& columns, const std::vector<bool>& is_given) {

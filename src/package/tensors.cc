@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/names.h"
+#include "base/utf8.h"
 
 namespace penstock::package {
 namespace {
@@ -52,12 +53,9 @@ std::string ShowNumber(double value) {
   return fmt::format("{}", value);
 }
 
-// Cut before a continuation byte, so that the text stays valid UTF-8.
 std::string ShowText(std::string_view text) {
   if (text.size() <= kShownBytesMax) return fmt::format("\"{}\"", text);
-  size_t size = kShownBytesMax;
-  while (size > 0 && (static_cast<unsigned char>(text[size]) & 0xC0) == 0x80) --size;
-  return fmt::format("\"{}...\"", text.substr(0, size));
+  return fmt::format("\"{}...\"", CutUtf8(text, kShownBytesMax));
 }
 
 Status WrongType(const Input& input, std::string_view shown) {

@@ -35,6 +35,13 @@ std::string_view KindOf(char start) {
   }
 }
 
+// To a member that nobody knows; to the object that holds it where its name is too long to be
+// shown.
+std::string UnknownPointer(std::string pointer, std::string_view name) {
+  if (name.size() <= kShownNameBytesMax) AppendPointerToken(pointer, name);
+  return pointer;
+}
+
 // One pass over one body. Every Read returns false after it has set the problem.
 class Decoder {
  public:
@@ -144,12 +151,10 @@ bool Decoder::ReadTopMembers() {
     if (!cursor_.ReadKey(key, scratch_)) return Malformed();
     if (key != kMember) {
       const std::array<std::string, 1> known = {std::string(kMember)};
-      std::string pointer;
-      AppendPointerToken(pointer, key);
       return Misfit(InvalidArgument(fmt::format(
                         "member '{}' is not known; the one member of a request is 'features'.{}",
-                        key, DidYouMean(key, known))),
-                    std::move(pointer));
+                        ShownName(key), DidYouMean(key, known))),
+                    UnknownPointer("", key));
     }
     if (has_features)
       return Misfit(InvalidArgument("member 'features' stands twice; send it once"), "/features");
@@ -268,11 +273,11 @@ bool Decoder::FindNewColumn(std::string_view name, int64_t row, int& column) {
     is_given_[static_cast<size_t>(column)] = true;
     return true;
   }
+  if (column < 0)
+    return Misfit(package::UnknownColumn(columns_, name), UnknownPointer(RowPointer(row), name));
   std::string pointer = RowPointer(row);
   AppendPointerToken(pointer, name);
-  return Misfit(
-      column < 0 ? package::UnknownColumn(columns_, name) : package::DuplicateColumn(name),
-      std::move(pointer));
+  return Misfit(package::DuplicateColumn(name), std::move(pointer));
 }
 
 // One record, or columns: which of the two, the first value tells.

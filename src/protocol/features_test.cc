@@ -7,6 +7,7 @@
 #include <limits>
 #include <optional>
 
+#include "base/names.h"
 #include "serve/fake_model.h"
 
 namespace penstock::protocol {
@@ -183,6 +184,16 @@ constexpr Misfit kMisfits[] = {
 
 TEST_F(FeaturesTest, RefusesWhatDoesNotFitWithThePlace) {
   for (const Misfit& test : kMisfits) ExpectRefused(test.body, 422, test.pointer, test.sentence);
+}
+
+TEST_F(FeaturesTest, ShowsOnlyTheStartOfANameThatIsTooLong) {
+  const std::string name(60'000, 'a');
+  const std::string shown = "'" + name.substr(0, kShownNameBytesMax) + "...'";
+  ExpectRefused("{\"" + name + "\":1}", 422, "", "member " + shown + " is not known");
+  ExpectRefused("{\"features\":[{\"" + name + "\":1}]}", 422, "/features/0",
+                "the model has no column " + shown);
+  ExpectRefused("{\"features\":{\"" + name + "\":[1]}}", 422, "/features",
+                "the model has no column " + shown);
 }
 
 TEST_F(FeaturesTest, SaysThatABodyIsNotJsonEvenWhenItAlsoWouldNotFit) {

@@ -51,8 +51,8 @@ Result<const Snapshot*> Routes::Find(std::string_view name, int64_t version) con
   std::vector<std::string> versions;
   for (const auto& [number, snapshot] : model->versions)
     versions.push_back(fmt::format("{}", number));
-  return NotFound(fmt::format("version {} of model '{}' is not served here; {} {}", version, name,
-                              versions.size() == 1 ? "there is" : "there are",
+  return NotFound(fmt::format("version {} of model '{}' is not served here; {} {}", version,
+                              ShownName(name), versions.size() == 1 ? "there is" : "there are",
                               QuotedList(versions)));
 }
 
@@ -74,8 +74,9 @@ Result<const Routes::Model*> Routes::FindModel(std::string_view name) const {
   if (found != models_.end()) return &found->second;
   const std::vector<std::string> names = Names();
   if (names.empty())
-    return NotFound(fmt::format("model '{}' is not served here; no model is loaded yet", name));
-  return NotFound(fmt::format("model '{}' is not served here; {} {}.{}", name,
+    return NotFound(
+        fmt::format("model '{}' is not served here; no model is loaded yet", ShownName(name)));
+  return NotFound(fmt::format("model '{}' is not served here; {} {}.{}", ShownName(name),
                               names.size() == 1 ? "there is" : "there are", QuotedList(names),
                               DidYouMean(name, names)));
 }
