@@ -10,32 +10,18 @@
 #include <cmath>
 #include <ctime>
 
+#include "base/utf8.h"
+
 namespace penstock::observe {
 namespace {
 
-// The length of the valid UTF-8 sequence (RFC 3629) of two bytes or more at the start of text, or
-// 0.
-size_t MultibyteLength(std::string_view text) {
-  const auto byte = [&](size_t i) {
-    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0;
-  };
-  const auto continues = [&](size_t i) { return (byte(i) & 0xC0) == 0x80; };
-  const unsigned lead = byte(0);
-  // U+0080 to U+009F (lead C2, below A0) are control characters: terminals take U+009B for the
-  // start of a command.
-  if (lead == 0xC2) return byte(1) >= 0xA0 && byte(1) <= 0xBF ? 2 : 0;
-  if (lead >= 0xC3 && lead <= 0xDF) return continues(1) ? 2 : 0;
-  if (lead >= 0xE0 && lead <= 0xEF) {
-    const bool is_valid = continues(1) && continues(2) && !(lead == 0xE0 && byte(1) < 0xA0) &&
-                          !(lead == 0xED && byte(1) > 0x9F);
-    return is_valid ? 3 : 0;
-  }
-  if (lead >= 0xF0 && lead <= 0xF4) {
-    const bool is_valid = continues(1) && continues(2) && continues(3) &&
-                          !(lead == 0xF0 && byte(1) < 0x90) && !(lead == 0xF4 && byte(1) > 0x8F);
-    return is_valid ? 4 : 0;
-  }
-  return 0;
+// The length of the UTF-8 sequence at the start of text that a terminal may be shown, or 0.
+// U+0080 to U+009F (lead C2, below A0) are control characters: U+009B starts a command.
+size_t PrintableLength(std::string_view text) {
+  const size_t length = Utf8SequenceLength(text);
+  const bool is_control =
+      length == 2 && text[0] == '\xC2' && static_cast<unsigned char>(text[1]) < 0xA0;
+  return is_control ? 0 : length;
 }
 
 // Escapes so that text stays on one line between double quotes. JSON has no \x, text may well have.
@@ -50,7 +36,7 @@ void AppendEscaped(std::string& out, std::string_view text, LogFormat format) {
       out += "\\n";
     } else if (byte >= 0x20 && byte < 0x7F) {
       out += c;
-    } else if (const size_t sequence = byte < 0x80 ? 0 : MultibyteLength(text); sequence > 0) {
+    } else if (const size_t sequence = byte < 0x80 ? 0 : PrintableLength(text); sequence > 0) {
       out += text.substr(0, sequence);
       length = sequence;
     } else if (format == LogFormat::kJson) {

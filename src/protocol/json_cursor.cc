@@ -8,6 +8,8 @@
 #include <cmath>
 #include <vector>
 
+#include "base/utf8.h"
+
 namespace penstock::protocol {
 namespace {
 
@@ -132,21 +134,7 @@ bool JsonCursor::ReadHex4(unsigned& code) {
 }
 
 bool JsonCursor::SkipUtf8Sequence() {
-  const auto byte = [&](int i) { return at_ + i < end_ ? static_cast<unsigned char>(at_[i]) : 0; };
-  const auto continues = [&](int i) { return (byte(i) & 0xC0) == 0x80; };
-  const unsigned lead = byte(0);
-  int length = 0;
-  if (lead >= 0xC2 && lead <= 0xDF) {
-    length = continues(1) ? 2 : 0;
-  } else if (lead >= 0xE0 && lead <= 0xEF) {
-    const bool is_overlong = lead == 0xE0 && byte(1) < 0xA0;
-    const bool is_surrogate = lead == 0xED && byte(1) > 0x9F;
-    length = continues(1) && continues(2) && !is_overlong && !is_surrogate ? 3 : 0;
-  } else if (lead >= 0xF0 && lead <= 0xF4) {
-    const bool is_overlong = lead == 0xF0 && byte(1) < 0x90;
-    const bool is_beyond = lead == 0xF4 && byte(1) > 0x8F;
-    length = continues(1) && continues(2) && continues(3) && !is_overlong && !is_beyond ? 4 : 0;
-  }
+  const size_t length = Utf8SequenceLength({at_, static_cast<size_t>(end_ - at_)});
   if (length == 0) return Fail("bytes that are not UTF-8");
   at_ += length;
   return true;
