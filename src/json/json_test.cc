@@ -5,6 +5,7 @@
 #include <array>
 #include <bit>
 #include <charconv>
+#include <chrono>
 #include <cmath>
 #include <limits>
 #include <random>
@@ -38,6 +39,20 @@ TEST(Parse, RefusesWhatIsNotJson) {
   EXPECT_FALSE(Parse(std::string(10000, '[') + std::string(10000, ']')).ok());
 }
 
+// Comparing every name with every other would take a minute.
+TEST(Parse, ReadsAnObjectOfManyMembersAndFindsTheOneThatStandsTwice) {
+  std::string members;
+  for (int i = 0; i < 300'000; ++i) members += "\"column" + std::to_string(i) + "\":1,";
+  const auto begin = std::chrono::steady_clock::now();
+  const auto value = Parse("{" + members + "\"last\":2}");
+  ASSERT_TRUE(value.ok());
+  EXPECT_EQ(value->if_object()->size(), 300'001U);
+  EXPECT_EQ(*value->Int("last"), 2);
+  EXPECT_EQ(Parse("{" + members + "\"column7\":2}").status().message(),
+            "not valid JSON: member 'column7' stands twice in one object");
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(10));
+}
+
 TEST(Value, AMissingOrWrongMemberIsNamed) {
   const Value value = *Parse(R"({"a": "x"})");
   EXPECT_EQ(value.Int("a").status().message(), "member 'a' is a string; an integer was expected");
@@ -46,7 +61,8 @@ TEST(Value, AMissingOrWrongMemberIsNamed) {
 
 TEST(Write, NumbersReadBackAsTheSameBits) {
   for (double number : {0.1, 1e300, 5e-324, -0.0, 123456789012345680.0, 1.0 / 3}) {
-    EXPECT_EQ(Parse(Write(Value(number)))->number(), number);
+    const double read = Parse(Write(Value(number)))->number();
+    EXPECT_EQ(std::bit_cast<uint64_t>(read), std::bit_cast<uint64_t>(number)) << number;
   }
   EXPECT_EQ(Write(Value(5.0)), "5.0");
   EXPECT_EQ(Write(Value(std::numeric_limits<double>::quiet_NaN())), "\"NaN\"");

@@ -4,9 +4,12 @@
 #include <fmt/format.h>
 #include <simdjson.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <unordered_set>
 
+#include "base/names.h"
 #include "json/text.h"
 
 namespace penstock::json {
@@ -31,6 +34,13 @@ Status ParseError(simdjson::error_code error) {
   return InvalidArgument(fmt::format("not valid JSON: {}", simdjson::error_message(error)));
 }
 
+// Among so few, looking at each costs less than hashing.
+constexpr size_t kScannedMembersMax = 16;
+
+bool HasMember(const Object& object, std::string_view name) {
+  return std::ranges::any_of(object, [&](const auto& member) { return member.first == name; });
+}
+
 Result<Value> Convert(simdjson::dom::element element);
 
 Result<Value> ConvertArray(simdjson::dom::array elements) {
@@ -40,15 +50,19 @@ Result<Value> ConvertArray(simdjson::dom::array elements) {
 }
 
 Result<Value> ConvertObject(simdjson::dom::object members) {
-  Value object{Object{}};
+  Object object;
+  object.reserve(members.size());
+  const bool is_small = members.size() <= kScannedMembersMax;
+  std::unordered_set<std::string_view> names;
   for (simdjson::dom::key_value_pair member : members) {
-    if (object.Find(member.key) != nullptr) {
-      return InvalidArgument(
-          fmt::format("not valid JSON: member '{}' stands twice in one object", member.key));
+    const bool is_new = is_small ? !HasMember(object, member.key) : names.insert(member.key).second;
+    if (!is_new) {
+      return InvalidArgument(fmt::format("not valid JSON: member '{}' stands twice in one object",
+                                         ShownName(member.key)));
     }
-    object.Set(member.key, PENSTOCK_TRY(Convert(member.value)));
+    object.emplace_back(std::string(member.key), PENSTOCK_TRY(Convert(member.value)));
   }
-  return object;
+  return Value(std::move(object));
 }
 
 Result<Value> Convert(simdjson::dom::element element) {
