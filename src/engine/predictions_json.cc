@@ -23,8 +23,17 @@ Form FormOf(Type type, bool is_float32) {
   return is_float32 ? Form::kFloat : Form::kDouble;
 }
 
+// Whether a double is an integer that fits int64.
+bool IsInt64(double value) {
+  constexpr double kBeyond = 9223372036854775808.0;  // 2^63
+  return value >= -kBeyond && value < kBeyond && std::trunc(value) == value;
+}
+
+// False when the value has no such form.
 bool AppendNumber(std::string& out, double value, Form form) {
-  if (!std::isfinite(value)) [[unlikely]]
+  // A double beyond float becomes infinite.
+  if (form == Form::kFloat) value = static_cast<double>(static_cast<float>(value));
+  if (!std::isfinite(value) || (form == Form::kInteger && !IsInt64(value))) [[unlikely]]
     return false;
   switch (form) {
     case Form::kBool:
@@ -43,7 +52,13 @@ bool AppendNumber(std::string& out, double value, Form form) {
   return true;
 }
 
-Status NotFinite(std::string_view what, int64_t row) {
+Status Unwritable(std::string_view what, double value, Form form, int64_t row) {
+  if (form == Form::kInteger && std::isfinite(value)) {
+    return Internal(fmt::format(
+        "the engine's {} for row {} is {}; an integer of 64 bits was expected, as the signature "
+        "says: register the model again",
+        what, row, value));
+  }
   return InvalidArgument(fmt::format(
       "the model's {} for row {} is infinite or not a number, for which JSON has no word; "
       "send values nearer to those it was trained on",
@@ -58,7 +73,8 @@ Status AppendNumbers(std::string& out, const std::vector<double>& values, RowRan
     out += row == 0 ? (width > 0 ? "[" : "") : (width > 0 ? ",[" : ",");
     for (int64_t i = 0; i < std::max<int64_t>(width, 1); ++i) {
       if (i > 0) out += ',';
-      if (!AppendNumber(out, *next++, form)) return NotFinite(what, row);
+      if (!AppendNumber(out, *next, form)) return Unwritable(what, *next, form, row);
+      ++next;
     }
     if (width > 0) out += ']';
   }

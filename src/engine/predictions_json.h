@@ -22,8 +22,9 @@ struct RowRange {
 
 // Appends "predictions":[...] and, where the model has them, ,"probabilities":[[...]], for these
 // rows, which messages count from 0. class_texts are ClassTexts of the signature's classes.
-// kInvalidArgument, with part of the text in out, when a number is infinite or not a number: JSON
-// has no word for it, and a client must not get something else in its place.
+// With part of the text in out: kInvalidArgument when a number is infinite or not a number, in the
+// precision in which it would be written (JSON has no word for it, and a client must not get
+// something else in its place); kInternal when it is no integer though the signature says so.
 Status AppendPredictions(const package::Signature& signature,
                          std::span<const std::string> class_texts, const Predictions& predictions,
                          RowRange rows, std::string& out);
