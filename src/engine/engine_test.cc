@@ -188,6 +188,21 @@ TEST(OnnxRuntime, AModelThatDoesNotFitIsNamed) {
             "each, was expected");
 }
 
+TEST(OnnxRuntime, AWidthWhoseProductWithTheRowsIsBeyondInt64IsNotTakenForTheRightOne) {
+  Onnx onnx;
+  onnx.signature.prediction_width = (int64_t{1} << 62) + 1;  // times 4 rows: 4, modulo 2^64
+  const auto model = *onnx.Load();
+  const auto instance = *model->NewInstance();
+  package::Tensors tensors(&model->signature(), &model->entry().encoding);
+  tensors.Resize(4);
+  for (int64_t row = 0; row < 4; ++row) {
+    for (int column = 0; column < 10; ++column) ASSERT_TRUE(tensors.SetNumber(row, column, 0).ok());
+  }
+  Predictions predictions;
+  EXPECT_THAT(instance->Predict(tensors, predictions).message(),
+              HasSubstr("has 4 values for 4 rows"));
+}
+
 TEST(OnnxRuntime, BytesThatAreNoModelAreRefused) {
   const Onnx onnx;
   for (const std::string& bytes :

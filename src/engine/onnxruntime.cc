@@ -309,7 +309,9 @@ class OnnxInstance final : public Instance {
       ExpandBinary(target);
     }
     const int64_t width = part.role == Role::kValues ? model_.value_width() : model_.class_count();
-    if (static_cast<int64_t>(target.size()) == output.rows * width) return {};
+    // By division: the product may lie beyond int64.
+    const auto count = static_cast<int64_t>(target.size());
+    if (count % output.rows == 0 && count / output.rows == width) return {};
     return Internal(fmt::format(
         "output '{}' of the ONNX model has {} values for {} rows; {} a row were expected",
         part.info.name, given.count, output.rows, width));

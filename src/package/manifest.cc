@@ -72,8 +72,10 @@ Result<FileEntry> FileFromJson(const json::Value& value) {
   file.path = PENSTOCK_TRY(value.String("path"));
   PENSTOCK_TRY(CheckPath(file.path));
   file.size = PENSTOCK_TRY(value.Int("size"));
-  if (file.size < 0)
-    return InvalidArgument(fmt::format("the size of file '{}' is {}", file.path, file.size));
+  if (file.size < 0 || file.size > kFileBytesMax) {
+    return InvalidArgument(fmt::format("the size of file '{}' is {}; 0 to {} bytes were expected",
+                                       file.path, file.size, kFileBytesMax));
+  }
   file.sha256 = PENSTOCK_TRY(value.String("sha256"));
   if (!IsSha256Hex(file.sha256)) {
     return InvalidArgument(

@@ -56,6 +56,8 @@ struct Manifest {
 
 inline constexpr size_t kManifestBytesMax = size_t{64} << 20;
 inline constexpr size_t kPathBytesMax = 255;
+// Of one file: a reader holds it in memory.
+inline constexpr int64_t kFileBytesMax = int64_t{4} << 30;
 
 // Refuses (kInvalidArgument) a path that could leave the package's directory or that not every file
 // system takes: an absolute one, an empty, '.' or '..' component, a backslash, a control character,

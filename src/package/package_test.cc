@@ -222,6 +222,10 @@ TEST(Manifest, RefusesWhatDoesNotFitTogether) {
       json::Object{{"path", "../../etc/passwd"}, {"size", 1}, {"sha256", std::string(64, 'a')}};
   EXPECT_THAT(ParseChanged("files", json::Array{file}).message(),
               HasSubstr("'../../etc/passwd' cannot be the path of a file in a package"));
+  const json::Value large =
+      json::Object{{"path", "a"}, {"size", kFileBytesMax + 1}, {"sha256", std::string(64, 'a')}};
+  EXPECT_EQ(ParseChanged("files", json::Array{large}).message(),
+            "the size of file 'a' is 4294967297; 0 to 4294967296 bytes were expected");
 }
 
 TEST(Signature, EveryKindOfClassesComesBack) {
@@ -250,9 +254,19 @@ TEST(Signature, RefusesWhatDoesNotFitTogether) {
               HasSubstr("has 2 classes"));
   EXPECT_EQ(SignatureStatus([](Signature& s) { s.classes = std::vector<int64_t>{1, 1}; }).message(),
             "a label stands twice in 'classes'");
+  EXPECT_EQ(SignatureStatus([](Signature& s) { s.prediction_width = int64_t{1} << 62; }).message(),
+            "'width' is 4611686018427387904; 0 to 1048576 was expected");
   EXPECT_EQ(TypeFromName("int").status().message(),
             "'int' is no type of a value; one of 'bool', 'int64', 'float32', 'float64', 'string' "
             "was expected");
+}
+
+TEST(Signature, AnEmptyListOfCategoriesIsNotTakenForAnyString) {
+  std::string text = json::Write(IrisDraft().manifest.signature.ToJson());
+  const std::string_view before = "\"missing_reason\"";
+  text.insert(text.find(before), "\"categories\":[],\"categories_reason\":\"\",");
+  EXPECT_EQ(Signature::FromJson(*json::Parse(text)).status().message(),
+            "input 2: 'categories' is empty; at least one string was expected, or no list");
 }
 
 TEST(Encoding, EveryColumnStandsInExactlyOneTensor) {

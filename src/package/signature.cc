@@ -84,6 +84,9 @@ Status CategoriesFromJson(const json::Value& value, Input& input) {
     if (!category.if_string()) return InvalidArgument("a category must be a string");
     input.categories.push_back(*category.if_string());
   }
+  // In memory an empty list means that every string is answered.
+  if (input.categories.empty())
+    return InvalidArgument("'categories' is empty; at least one string was expected, or no list");
   std::ranges::sort(input.categories);
   input.categories_reason = PENSTOCK_TRY(value.String("categories_reason"));
   return {};
@@ -197,9 +200,9 @@ Status CheckConsistency(const Signature& signature) {
   if (signature.has_probabilities && classes == 0) {
     return InvalidArgument("a signature without classes says that the model has probabilities");
   }
-  if (signature.prediction_width < 0) {
-    return InvalidArgument(
-        fmt::format("'width' is {}; 0 or more was expected", signature.prediction_width));
+  if (signature.prediction_width < 0 || signature.prediction_width > kPredictionWidthMax) {
+    return InvalidArgument(fmt::format("'width' is {}; 0 to {} was expected",
+                                       signature.prediction_width, kPredictionWidthMax));
   }
   if (signature.inputs.empty())
     return InvalidArgument("a signature has no inputs; at least one was expected");

@@ -41,6 +41,9 @@ struct Input {
   std::string categories_reason;  // completes "column 'x' is "north": ..."
 };
 
+// Values that a model may give for one row.
+inline constexpr int64_t kPredictionWidthMax = int64_t{1} << 20;
+
 enum class Task { kClassification, kRegression, kClustering, kOutlierDetection, kOther };
 
 std::string_view TaskName(
@@ -63,7 +66,7 @@ struct Signature {
   bool has_probabilities = false;         // then one row has ClassCount(classes) of them
   Type prediction_type = Type::kFloat64;  // of one prediction
   int64_t prediction_width =
-      0;  // 0: one value a row; k > 0: a list of k values a row (several targets)
+      0;  // 0: one value a row; up to kPredictionWidthMax: a list of so many (several targets)
   std::string prediction_dtype;  // NumPy's name of what the original's predict returns: "int64",
                                  // "<U6", "object"
 
