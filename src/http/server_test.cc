@@ -347,14 +347,20 @@ TEST_F(ServerTest, TimesOutSlowHeadersAndBodies) {
 }
 
 TEST_F(ServerTest, DoesNotLetASlowClientBuyTimeByteByByte) {
-  Serve({.receive_ms_max = 100});
+  // So long a line that the client cannot reach its end in time.
+  Serve({.request_line_bytes_max = 1 << 30, .receive_ms_max = 100});
   TestClient client = Connect();
   const auto begin = std::chrono::steady_clock::now();
-  while (client.Send("X") && server_->stats().timeouts_receive == 0) {
+  while (server_->stats().timeouts_receive == 0) {
+    ASSERT_TRUE(client.Send("X"));
     ASSERT_LT(std::chrono::steady_clock::now() - begin, 10s);
     std::this_thread::yield();
   }
-  SUCCEED();
+  const TestResponse response = client.Read();
+  EXPECT_EQ(response.status, 408);
+  EXPECT_THAT(response.body,
+              HasSubstr("The headers did not arrive within receive_ms_max = 100 ms"));
+  EXPECT_EQ(server_->stats().timeouts_receive, 1);
 }
 
 TEST_F(ServerTest, GivesALargeBodyTimeInProportion) {
