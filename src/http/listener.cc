@@ -38,10 +38,9 @@ Status ListenError(int error, const ListenAddress& address) {
   switch (error) {
     case EADDRINUSE:
       return AlreadyExists(
-          fmt::format("port {} on {} is in use: choose another with --port, or stop the program "
-                      "that listens there "
-                      "(ss -ltnp)",
-                      address.port, address.host));
+          fmt::format("port {} on {} is in use: choose another with {}, or stop the program that "
+                      "listens there (ss -ltnp)",
+                      address.port, address.host, address.port_flag));
     case EACCES:
       return PermissionDenied(
           fmt::format("this user may not listen on port {} on {}: choose a port of 1024 or above",

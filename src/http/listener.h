@@ -11,6 +11,7 @@ namespace penstock::http {
 struct ListenAddress {
   std::string host;
   int port = 0;
+  std::string port_flag;  // what the user says to have another port; for messages
 };
 
 // A listening TCP socket, non-blocking, with TCP_NODELAY for what it accepts.

@@ -95,8 +95,9 @@ Server::~Server() { Stop(); }
 Result<std::unique_ptr<Server>> Server::Create(ServerOptions options) {
   PENSTOCK_TRY(CheckOptions(options));
   auto impl = std::make_unique<Impl>(std::move(options));
-  impl->listener =
-      PENSTOCK_TRY(Listener::Open({.host = impl->options.host, .port = impl->options.port}));
+  impl->listener = PENSTOCK_TRY(Listener::Open({.host = impl->options.host,
+                                                .port = impl->options.port,
+                                                .port_flag = impl->options.port_flag}));
   impl->port = impl->listener.port();
   for (int i = 0; i < impl->options.loops; ++i) {
     impl->loops.push_back(

@@ -19,6 +19,8 @@ struct ServerOptions {
   std::string host = "127.0.0.1";
   // 0 takes a free port; port() tells which.
   int port = 0;
+  // The flag of the program that sets port: a port that is taken is told with it.
+  std::string port_flag = "--port";
   // Threads, each with its own epoll loop and connections. 1 to kLoopsMax.
   int loops = 1;
   Limits limits;

@@ -555,17 +555,21 @@ TEST_F(ServerTest, RunsATaskOnEveryLoop) {
   EXPECT_EQ(loops, 6);
 }
 
-TEST_F(ServerTest, NamesThePortThatIsInUse) {
+TEST_F(ServerTest, NamesThePortThatIsInUseAndTheFlagThatSetsIt) {
   const int port = Serve().port();
-  const auto second = Server::Create({.port = port, .make_handler = [this](int loop) {
-                                        return std::make_unique<TestHandler>(loop, shelf_);
-                                      }});
+  const auto make = [this](int loop) { return std::make_unique<TestHandler>(loop, shelf_); };
+  const auto refusal = [&](const std::string& flag) {
+    return "port " + std::to_string(port) + " on 127.0.0.1 is in use: choose another with " + flag +
+           ", or stop the program that listens there (ss -ltnp)";
+  };
+  const auto second = Server::Create({.port = port, .make_handler = make});
   ASSERT_FALSE(second.ok());
   EXPECT_EQ(second.status().code(), Code::kAlreadyExists);
-  EXPECT_EQ(second.status().message(),
-            "port " + std::to_string(port) +
-                " on 127.0.0.1 is in use: choose another with --port, or stop the program "
-                "that listens there (ss -ltnp)");
+  EXPECT_EQ(second.status().message(), refusal("--port"));
+  const auto admin =
+      Server::Create({.port = port, .port_flag = "--admin-port", .make_handler = make});
+  ASSERT_FALSE(admin.ok());
+  EXPECT_EQ(admin.status().message(), refusal("--admin-port"));
 }
 
 TEST_F(ServerTest, RefusesOptionsThatCannotBe) {

@@ -253,6 +253,7 @@ class Program {
                                                  }}));
     admin_ = PENSTOCK_TRY(http::Server::Create({.host = settings_.admin_host,
                                                 .port = static_cast<int>(settings_.admin_port),
+                                                .port_flag = "--admin-port",
                                                 .make_handler = [this](int) {
                                                   return std::make_unique<protocol::Admin>(
                                                       metrics_, health_, board_);

@@ -75,12 +75,15 @@ def test_a_flipped_bit_and_a_newer_package_are_refused(house: Path, tmp_path: Pa
     assert "newer Penstock" in told
 
 
-def test_a_port_in_use_is_told(house: Path) -> None:
+@pytest.mark.parametrize("flag", ["--port", "--admin-port"])
+def test_a_port_in_use_is_told_with_the_flag_that_sets_it(house: Path, flag: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        code, told = run(str(house), "--as", "h@1", "--port", port, "--admin-port", "0")
+        flags = {"--port": "0", "--admin-port": "0", flag: port}
+        words = [word for pair in flags.items() for word in pair]
+        code, told = run(str(house), "--as", "h@1", *words)
     assert code == 4
-    assert port in told
+    assert f"port {port} on 127.0.0.1 is in use: choose another with {flag}, or stop" in told
 
 
 def test_text_announcement_help_and_version(house: Path) -> None:
