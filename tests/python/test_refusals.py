@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import math
+import os
+import subprocess
+import sys
+from pathlib import Path
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,6 +22,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
+import _penstock
 import penstock
 
 FRAME = pd.DataFrame({"age": [20.0, 30.0, 40.0, 50.0] * 10, "income": np.arange(40.0)})
@@ -226,3 +233,57 @@ def test_an_exception_of_the_model_comes_out_as_it_was() -> None:
     with pytest.raises(RuntimeError, match="too many rows for me"):
         penstock.register(TransformedTargetRegressor(model).fit(FRAME, TARGET), FRAME, name="m")
     assert penstock.models() == []
+
+
+class Marker:
+    """Makes a folder when it is unpickled, in whichever process that is."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self):
+        return os.makedirs, (str(self.path),)
+
+
+def test_a_model_without_native_form_is_kept_and_never_opened(tmp_path: Path) -> None:
+    marker = tmp_path / "opened"
+    X = FRAME.to_numpy()
+    model = make_pipeline(FunctionTransformer(np.log1p), LogisticRegression()).fit(X, TARGET)
+    model.marker_ = Marker(marker)
+    penstock.register(model, X, name="m")
+    loaded = penstock.load("m@1")
+    for answer in (lambda: loaded.predict(X), lambda: loaded.predict_proba(X), loaded.serve):
+        with pytest.raises(penstock.UnimplementedError):
+            answer()
+    package = Path(loaded._unpacked.path)
+    (tmp_path / "body.json").write_text(json.dumps({"features": X[:1].tolist()}))
+    program = [sys.executable, "-m", "penstock"]
+    for command, code in (
+        ([*program, "models", "list"], 0),
+        ([*program, "models", "show", "m"], 0),
+        ([*program, "doctor"], 0),
+        ([*program, "predict", "m", "--features", "body.json"], 8),  # UNIMPLEMENTED
+        ([*program, "serve", "m", "--port", "0", "--admin-port", "0"], 8),
+        ([Path(_penstock.binary_dir) / "penstock-server", package, "--as", "m@1"], 8),
+    ):
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == code, done.stderr
+    assert not marker.exists()
+    kept = joblib.load(package / "python" / "model.joblib")
+    assert marker.exists()
+    np.testing.assert_array_equal(kept.predict(X), model.predict(X))
+    np.testing.assert_array_equal(kept.predict_proba(X), model.predict_proba(X))
+
+
+def test_a_model_with_a_native_form_is_not_kept_in_python(tmp_path: Path, home: Path) -> None:
+    model = LogisticRegression().fit(FRAME, TARGET)
+    model.marker_ = Marker(tmp_path / "opened")
+    package = Path(penstock.register(model, FRAME, name="m")._unpacked.path)
+    assert sorted(path.name for path in package.iterdir()) == [
+        "evaluator.safetensors",
+        "examples.json",
+        "parity.json",
+        "penstock.json",
+    ]
+    stored = [path.read_bytes() for path in home.rglob("*") if path.is_file()]
+    assert not any(b"makedirs" in raw for raw in stored)
