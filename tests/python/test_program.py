@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -11,6 +12,7 @@ import socket
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import joblib
@@ -22,6 +24,8 @@ from sklearn.linear_model import LogisticRegression
 import _penstock
 
 PENSTOCK = Path(_penstock.binary_dir) / "penstock"
+REGISTER = ("register", "model.joblib", "--name", "churn", "--examples", "rows.csv")
+PORTS = ("--port", "0", "--admin-port", "0")
 
 
 def penstock(*arguments: str, told: str = "") -> subprocess.CompletedProcess[str]:
@@ -38,14 +42,20 @@ def penstock(*arguments: str, told: str = "") -> subprocess.CompletedProcess[str
 
 
 @pytest.fixture
-def model(tmp_path: Path) -> LogisticRegression:
-    """Register churn@1 through the program, which hands the file to Python."""
+def fitted(tmp_path: Path) -> LogisticRegression:
+    """Save a model with joblib, and its rows as CSV."""
     X = pd.DataFrame({"age": np.arange(60) % 23, "income": np.arange(60) * 1.5})
     y = (np.arange(60) % 3 == 0).astype(int)
     fitted = LogisticRegression().fit(X, y)
     joblib.dump(fitted, tmp_path / "model.joblib")
     X.to_csv(tmp_path / "rows.csv", index=False)
-    done = penstock("register", "model.joblib", "--name", "churn", "--examples", "rows.csv")
+    return fitted
+
+
+@pytest.fixture
+def model(fitted: LogisticRegression) -> LogisticRegression:
+    """Register churn@1 through the program, which hands the file to Python."""
+    done = penstock(*REGISTER)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("churn@1  native")
     return fitted
@@ -73,31 +83,53 @@ def test_show_tells_the_evidence(model: LogisticRegression) -> None:
     assert "60 rows and " in penstock("models", "show", "churn").stdout
 
 
-def test_serve_answers_until_it_is_stopped(model: LogisticRegression) -> None:
+@contextlib.contextmanager
+def serving(version: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Run `penstock serve`; give the process and its first line."""
     server = subprocess.Popen(
-        [PENSTOCK, "serve", "churn", "--port", "0", "--admin-port", "0"],
-        stdout=subprocess.PIPE,
-        text=True,
+        [PENSTOCK, "serve", version, *PORTS], stdout=subprocess.PIPE, text=True
     )
     try:
         assert server.stdout is not None
-        told = server.stdout.readline()
-        found = re.match(r"churn@1 on (http://127\.0\.0\.1:\d+)", told)
-        assert found, told
-        body = json.dumps({"features": {"age": 5, "income": 7.5}}).encode()
-        request = urllib.request.Request(
-            found[1] + "/predict", data=body, headers={"Content-Type": "application/json"}
-        )
-        with urllib.request.urlopen(request, timeout=30) as response:
-            answer = json.load(response)
-        assert answer["predictions"] == [
-            int(model.predict(pd.DataFrame([{"age": 5, "income": 7.5}]))[0])
-        ]
-        server.send_signal(signal.SIGTERM)
-        assert server.wait(30) == 0
+        yield server, server.stdout.readline()
     finally:
         server.kill()
-        server.wait()
+        server.communicate()
+
+
+def ask(told: str, row: dict[str, float]) -> dict:
+    """Ask the service that a first line announces."""
+    found = re.match(r"churn@\d on (http://127\.0\.0\.1:\d+)", told)
+    assert found, told
+    body = json.dumps({"features": row}).encode()
+    request = urllib.request.Request(
+        found[1] + "/predict", data=body, headers={"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=30) as response:
+        return json.load(response)
+
+
+def test_serve_answers_until_it_is_stopped(model: LogisticRegression) -> None:
+    row = {"age": 5, "income": 7.5}
+    with serving("churn") as (server, told):
+        assert told.startswith("churn@1 on ")
+        assert ask(told, row)["predictions"] == [int(model.predict(pd.DataFrame([row]))[0])]
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(30) == 0
+
+
+def test_serve_takes_the_version_that_is_named(model: LogisticRegression) -> None:
+    X = pd.read_csv("rows.csv")
+    other = LogisticRegression().fit(X, (X["age"] > 10).astype(int))
+    joblib.dump(other, "model.joblib")
+    assert penstock(*REGISTER).stdout.startswith("churn@2  native")
+    row = {"age": 20, "income": 7.5}
+    assert model.predict(pd.DataFrame([row])) != other.predict(pd.DataFrame([row]))
+    for version, expected in ("churn@1", model), ("churn@2", other), ("churn", other):
+        with serving(version) as (_, told):
+            answer = ask(told, row)
+        assert answer["version"] == (1 if expected is model else 2)
+        assert answer["predictions"] == expected.predict(pd.DataFrame([row])).tolist()
 
 
 def test_serve_tells_that_its_port_is_taken(model: LogisticRegression) -> None:
