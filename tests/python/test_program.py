@@ -20,6 +20,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 import _penstock
 
@@ -130,6 +132,32 @@ def test_serve_takes_the_version_that_is_named(model: LogisticRegression) -> Non
             answer = ask(told, row)
         assert answer["version"] == (1 if expected is model else 2)
         assert answer["predictions"] == expected.predict(pd.DataFrame([row])).tolist()
+
+
+@pytest.mark.parametrize("how", ["serve", "predict", "server"])
+def test_a_model_without_native_form_is_refused_in_one_sentence(
+    model: LogisticRegression, how: str
+) -> None:
+    X = pd.read_csv("rows.csv")
+    joblib.dump(
+        make_pipeline(FunctionTransformer(np.log1p), LogisticRegression()).fit(X, X["age"] > 10),
+        "model.joblib",
+    )
+    assert penstock(*REGISTER).stdout.startswith("churn@2  not native: ")
+    package = json.loads(penstock("models", "show", "churn", "--json").stdout)["path"]
+    commands = {
+        "serve": [PENSTOCK, "serve", "churn", *PORTS],
+        "predict": [PENSTOCK, "predict", "churn", "--features", "-"],
+        "server": [PENSTOCK.with_name("penstock-server"), package, "--as", "churn@2", *PORTS],
+    }
+    body = json.dumps({"features": [[5, 7.5]]})
+    done = subprocess.run(
+        commands[how], input=body, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout) == (8, "")  # UNIMPLEMENTED
+    (sentence,) = done.stderr.splitlines()
+    assert re.match("penstock(-server)?: the model has no native form; a Python worker", sentence)
+    assert "FunctionTransformer" in sentence
 
 
 def test_serve_tells_that_its_port_is_taken(model: LogisticRegression) -> None:
