@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import joblib
@@ -205,3 +205,88 @@ def test_a_python_that_is_not_there_is_told(tmp_path: Path) -> None:
     )
     assert done.returncode != 0
     assert "set PENSTOCK_PYTHON" in done.stderr
+
+
+Inside = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def inside(tmp_path: Path) -> Iterator[Inside]:
+    """Give a function that runs commands where mounts are seen by these commands alone."""
+    is_root = os.geteuid() == 0
+    unshare = ["unshare", "--mount", *([] if is_root else ["--map-root-user"])]
+    keeper = subprocess.Popen(
+        [*unshare, "sh", "-c", "echo mine; exec cat"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+    )
+    enter = ["nsenter", f"--target={keeper.pid}", "--mount", "--wd"]
+    enter += [] if is_root else ["--user", "--preserve-credentials"]
+
+    def run(*command: object) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "PENSTOCK_PYTHON": sys.executable}
+        return subprocess.run(
+            [*enter, *map(str, command)],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+            env=environment,
+        )
+
+    assert keeper.stdout is not None
+    if keeper.stdout.readline() != "mine\n":
+        pytest.skip("this machine lets this user mount nothing")
+    yield run
+    keeper.communicate()
+
+
+def check_refused(done: subprocess.CompletedProcess[str], code: int, *parts: object) -> None:
+    """Hold a registration that failed to one line, which names the home and the remedy."""
+    assert (done.returncode, done.stdout) == (code, ""), done.stderr
+    (sentence,) = done.stderr.splitlines()
+    assert sentence.startswith("penstock: ")
+    assert all(str(part) in sentence for part in parts), sentence
+
+
+# No room for the registry, for a file of the package, for the row that makes it a version.
+@pytest.mark.parametrize(
+    ("size", "told"), [("4k", "registry.db"), ("72k", "cannot be stored"), ("96k", "registry.db")]
+)
+def test_a_full_home_is_told_and_keeps_nothing(
+    fitted: LogisticRegression, inside: Inside, home: Path, size: str, told: str
+) -> None:
+    assert inside("mount", "-t", "tmpfs", "-o", f"size={size}", "none", home).returncode == 0
+    done = inside(PENSTOCK, *REGISTER)
+    remedy = "free disk space and try again: nothing was"
+    check_refused(done, 6, home, told, remedy)  # RESOURCE_EXHAUSTED
+    assert inside("mount", "-o", "remount,size=200m", home).returncode == 0
+    assert json.loads(inside(PENSTOCK, "models", "list", "--json").stdout) == []
+    assert inside(PENSTOCK, "doctor").returncode == 0
+    again = inside(PENSTOCK, *REGISTER)
+    assert again.stdout.startswith("churn@1  native"), again.stderr
+
+
+def make_read_only(inside: Inside, folder: Path) -> None:
+    assert inside("mount", "--bind", folder, folder).returncode == 0
+    assert inside("mount", "-o", "remount,ro,bind", folder).returncode == 0
+
+
+def test_a_read_only_home_is_told(fitted: LogisticRegression, inside: Inside, home: Path) -> None:
+    make_read_only(inside, home)
+    done = inside(PENSTOCK, *REGISTER)
+    check_refused(done, 5, home, "make the file and its folder writable")  # PERMISSION_DENIED
+    assert list(home.iterdir()) == []
+
+
+def test_a_home_that_became_read_only_is_told_and_keeps_what_it_has(
+    model: LogisticRegression, inside: Inside, home: Path
+) -> None:
+    make_read_only(inside, home)
+    done = inside(PENSTOCK, *REGISTER)
+    check_refused(done, 5, home, "make the file and its folder writable")
+    (kept,) = json.loads(penstock("models", "list", "--json").stdout)
+    assert (kept["name"], kept["version"]) == ("churn", 1)
+    assert penstock("doctor").returncode == 0
