@@ -70,6 +70,18 @@ def test_help_takes_less_than_100_ms() -> None:
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.1
 
 
+@pytest.mark.parametrize("program", ["penstock", "penstock-server"])
+def test_the_virtual_environment_has_the_programs_of_the_module(program: str) -> None:
+    done = subprocess.run(
+        [Path(sys.executable).with_name(program), "--version"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, f"{program} {_penstock.version}\n"), done.stderr
+
+
 def test_predict_answers_what_the_model_answers(model: LogisticRegression) -> None:
     rows = [[5, 7.5], [20, 80.0]]
     done = penstock("predict", "churn", "--features", "-", told=json.dumps({"features": rows}))
