@@ -37,6 +37,7 @@ std::vector<config::Setting> ServeSettings() {
           {.key = "serve.loops", .is_number = true},
           {.key = "serve.body_bytes_max", .is_number = true},
           {.key = "serve.batch_rows_max", .is_number = true},
+          {.key = "serve.answer_cells_max", .is_number = true},
           {.key = "serve.connections_max", .is_number = true},
           {.key = "serve.idle_ms_max", .is_number = true},
           {.key = "serve.receive_ms_max", .is_number = true},

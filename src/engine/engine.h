@@ -27,6 +27,12 @@ struct Predictions {
   // True when values and probabilities hold float32 results: write them as the shortest decimal of
   // a float.
   bool is_float32 = false;
+
+  // What it holds on to, used or not.
+  size_t bytes() const {
+    return class_index.capacity() * sizeof(int64_t) +
+           (values.capacity() + probabilities.capacity()) * sizeof(double);
+  }
 };
 
 // One thread's way into a model: prebound buffers, scratch. Not thread-safe; the model must outlive

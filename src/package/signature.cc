@@ -235,6 +235,11 @@ size_t ClassCount(const Classes& classes) {
       classes);
 }
 
+int64_t Signature::answer_cells() const {
+  const auto probabilities = has_probabilities ? static_cast<int64_t>(ClassCount(classes)) : 0;
+  return std::max({int64_t{1}, probabilities, prediction_width});
+}
+
 json::Value Signature::ToJson() const {
   json::Array columns;
   for (const Input& input : inputs) columns.push_back(InputToJson(input));

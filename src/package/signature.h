@@ -70,6 +70,9 @@ struct Signature {
   std::string prediction_dtype;  // NumPy's name of what the original's predict returns: "int64",
                                  // "<U6", "object"
 
+  // Values in the answer to one row.
+  int64_t answer_cells() const;
+
   json::Value ToJson() const;
   static Result<Signature> FromJson(const json::Value& value);
 };

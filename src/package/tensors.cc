@@ -180,6 +180,7 @@ void Tensors::PlanQuickStore(int column) {
 
 void Tensors::Resize(int64_t rows) {
   PENSTOCK_CHECK(rows >= 0);
+  rows_ = 0;
   for (Tensor& tensor : tensors_) {
     const size_t count = static_cast<size_t>(rows) * static_cast<size_t>(tensor.width);
     if (tensor.type == Type::kFloat64) {
@@ -193,6 +194,23 @@ void Tensors::Resize(int64_t rows) {
     }
   }
   rows_ = rows;
+  LocatePlaces();
+}
+
+size_t Tensors::bytes() const {
+  size_t bytes = text_bytes_;
+  for (const Tensor& tensor : tensors_) {
+    bytes += tensor.float64.capacity() * sizeof(double) +
+             tensor.float32.capacity() * sizeof(float) + tensor.int64.capacity() * sizeof(int64_t) +
+             tensor.strings.capacity() * sizeof(std::string);
+  }
+  return bytes;
+}
+
+void Tensors::Release() {
+  for (Tensor& tensor : tensors_) tensor = {.type = tensor.type, .width = tensor.width};
+  text_bytes_ = 0;
+  rows_ = 0;
   LocatePlaces();
 }
 
@@ -307,10 +325,17 @@ Status Tensors::SetString(int64_t row, int column, std::string_view value) {
   const bool is_limited = !input.categories.empty() && limits_ != Limits::kNone;
   if (is_limited && !std::ranges::binary_search(input.categories, value))
     return UnknownCategory(input, value);
+  StoreString(row, column, value);
+  return {};
+}
+
+void Tensors::StoreString(int64_t row, int column, std::string_view value) {
   const Place& place = places_[static_cast<size_t>(column)];
   Tensor& tensor = tensors_[static_cast<size_t>(place.tensor)];
-  tensor.strings[static_cast<size_t>(row * tensor.width + place.offset)].assign(value);
-  return {};
+  std::string& cell = tensor.strings[static_cast<size_t>(row * tensor.width + place.offset)];
+  const size_t capacity = cell.capacity();
+  cell.assign(value);
+  text_bytes_ += cell.capacity() - capacity;
 }
 
 Status Tensors::SetBool(int64_t row, int column, bool value) {

@@ -66,9 +66,14 @@ class Tensors {
   Tensors& operator=(Tensors&&) = default;
 
   // Rows that are there before and after keep their values: a reader that does not know the number
-  // of rows grows as it goes. What new rows hold is unspecified until every column is set.
+  // of rows grows as it goes. What new rows hold is unspecified until every column is set. Where
+  // memory runs out (std::bad_alloc) there are no rows, until the next Resize.
   void Resize(int64_t rows);
   int64_t rows() const { return rows_; }
+  // What it holds on to, used or not.
+  size_t bytes() const;
+  // Forgets all rows, and gives their memory back.
+  void Release();
   const Signature& signature() const { return *signature_; }
   const std::vector<Tensor>& tensors() const { return tensors_; }
 
@@ -105,6 +110,7 @@ class Tensors {
   };
 
   void LocatePlaces();
+  void StoreString(int64_t row, int column, std::string_view value);
   void PlanQuickStore(int column);
   Status SetNumberSlowly(int64_t row, int column, double value);
   Status SetIntegerSlowly(int64_t row, int column, int64_t value);
@@ -116,6 +122,7 @@ class Tensors {
   Limits limits_;
   std::vector<Place> places_;  // by column
   std::vector<Tensor> tensors_;
+  size_t text_bytes_ = 0;  // capacities of the strings: each keeps that of the longest it has held
   int64_t rows_ = 0;
 };
 

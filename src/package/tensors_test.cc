@@ -199,6 +199,18 @@ TEST(Tensors, ManyRowsAndColumnsFindTheirPlaces) {
   }
 }
 
+TEST(Tensors, HaveNoRowsWhereMemoryRanOut) {
+  const Signature signature{.inputs = {{.name = "a"}}};
+  const Encoding encoding{.tensors = {{"X", Type::kFloat64, {0}}}};
+  Tensors tensors(&signature, &encoding);
+  tensors.Resize(1);
+  EXPECT_THROW(tensors.Resize(int64_t{1} << 61), std::length_error);
+  EXPECT_EQ(tensors.rows(), 0);
+  tensors.Resize(2);
+  EXPECT_TRUE(tensors.SetNumber(1, 0, 5).ok());
+  EXPECT_EQ(tensors.tensors()[0].float64[1], 5);
+}
+
 TEST(Tensors, AColumnMustFitItsTensor) {
   Signature signature{.inputs = {{.name = "s", .type = Type::kString}}};
   EXPECT_EQ(CheckEncoding(signature, {.tensors = {{"X", Type::kFloat64, {0}}}}).message(),

@@ -64,7 +64,7 @@ struct Settings {
   http::Limits limits;
   int64_t body_bytes_max = static_cast<int64_t>(http::Limits().body_bytes_max);
   int64_t connections_max = http::Limits().connections_max;
-  int64_t batch_rows_max = protocol::kBatchRowsMax;
+  protocol::FeatureLimits features;
   int64_t queue_requests_max = serve::kQueueRequestsMax;
   int64_t inline_us_max = static_cast<int64_t>(serve::kInlineNsMax) / 1000;
   int64_t drain_ms = 30'000;
@@ -94,8 +94,10 @@ config::Flags FlagsOf(Settings& settings) {
             {.min = 0, .max = http::kLoopsMax});
   flags.Int("body-bytes-max", "bytes of a request's body", settings.body_bytes_max,
             {.min = 1, .max = int64_t{1} << 32});
-  flags.Int("batch-rows-max", "rows of a request", settings.batch_rows_max,
+  flags.Int("batch-rows-max", "rows of a request", settings.features.batch_rows_max,
             {.min = 1, .max = 1'000'000'000});
+  flags.Int("answer-cells-max", "values of an answer: rows times what the model gives for each",
+            settings.features.answer_cells_max, {.min = 1, .max = 1'000'000'000});
   flags.Int("connections-max", "open connections", settings.connections_max,
             {.min = 1, .max = 1'000'000});
   flags.Int("idle-ms-max", "time between two requests of a connection", settings.limits.idle_ms_max,
@@ -238,7 +240,7 @@ class Program {
  private:
   Status Listen() {
     const protocol::ServiceOptions options{
-        .batch_rows_max = settings_.batch_rows_max,
+        .limits = settings_.features,
         .inline_ns_max = static_cast<double>(settings_.inline_us_max) * 1000,
         .replica = static_cast<uint32_t>(std::stoul(NewId().substr(0, 8), nullptr, 16))};
     const protocol::ServiceParts parts{executor_, loops_, health_, board_,

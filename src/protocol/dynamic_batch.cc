@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "protocol/dynamic_batch.h"
 
+#include <limits>
 #include <utility>
 
-#include "protocol/features.h"
 #include "protocol/prediction.h"
 
 namespace penstock::protocol {
 
-std::optional<Problem> DynamicBatch::Decode(std::string_view body, int64_t rows_max) {
-  return DecodeFeatures(body, *snapshot_, rows_max, *workspace_, rows_);
+std::optional<Problem> DynamicBatch::Decode(std::string_view body, const FeatureLimits& limits) {
+  return DecodeFeatures(body, *snapshot_, limits, *workspace_, rows_);
 }
 
 void DynamicBatch::Add(http::Deferred exchange, const RequestId& id, int64_t start_ns) {
@@ -19,7 +19,7 @@ void DynamicBatch::Add(http::Deferred exchange, const RequestId& id, int64_t sta
 }
 
 void DynamicBatch::Answer(int loop, const Clock& clock, const observe::Logger& logger) {
-  if (is_empty()) return;
+  if (is_empty()) return workspace_->Trim();
   // The last body to be decoded may have been refused.
   workspace_->input.Resize(rows_);
   const Status predicted = workspace_->instance->Predict(workspace_->input, workspace_->output);
@@ -33,6 +33,7 @@ void DynamicBatch::Answer(int loop, const Clock& clock, const observe::Logger& l
   }
   requests_.clear();
   rows_ = 0;
+  workspace_->Trim();
 }
 
 int DynamicBatch::AnswerOne(Request& request, const Status& predicted,
@@ -42,8 +43,10 @@ int DynamicBatch::AnswerOne(Request& request, const Status& predicted,
   if (predicted.ok() || requests_.size() == 1)
     return prediction.Finish(predicted, workspace_->output, request.rows);
   // Some row of some request is the reason: each alone tells whose.
+  const FeatureLimits as_before = {.batch_rows_max = request.rows.count,
+                                   .answer_cells_max = std::numeric_limits<int64_t>::max()};
   const std::optional<Problem> problem =
-      DecodeFeatures(asked.body, *snapshot_, request.rows.count, *workspace_);
+      DecodeFeatures(asked.body, *snapshot_, as_before, *workspace_);
   return problem ? prediction.Refuse(*problem) : prediction.Answer(*workspace_);
 }
 

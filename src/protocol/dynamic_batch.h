@@ -11,6 +11,7 @@
 #include "engine/predictions_json.h"
 #include "http/handler.h"
 #include "observe/log.h"
+#include "protocol/features.h"
 #include "protocol/problem.h"
 #include "protocol/request_id.h"
 #include "serve/snapshot.h"
@@ -36,7 +37,7 @@ class DynamicBatch {
   int64_t rows() const { return rows_; }
 
   // Reads the rows of a body behind those that are there; they stay when Add follows.
-  std::optional<Problem> Decode(std::string_view body, int64_t rows_max);
+  std::optional<Problem> Decode(std::string_view body, const FeatureLimits& limits);
   int64_t decoded_rows() const { return workspace_->input.rows() - rows_; }
   // Adds the request whose body was decoded last.
   void Add(http::Deferred exchange, const RequestId& id, int64_t start_ns);

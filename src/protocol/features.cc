@@ -45,13 +45,13 @@ std::string UnknownPointer(std::string pointer, std::string_view name) {
 // One pass over one body. Every Read returns false after it has set the problem.
 class Decoder {
  public:
-  Decoder(std::string_view body, const serve::Snapshot& snapshot, int64_t rows_max,
+  Decoder(std::string_view body, const serve::Snapshot& snapshot, const FeatureLimits& limits,
           serve::Workspace& workspace, int64_t first_row)
       : body_(body),
         cursor_(body),
         snapshot_(snapshot),
         columns_(snapshot.columns()),
-        rows_max_(rows_max),
+        limits_(limits),
         first_row_(first_row),
         input_(workspace.input),
         order_(workspace.column_order) {}
@@ -80,6 +80,12 @@ class Decoder {
   bool ReadStringCell(int64_t row, int column);
   bool FindNewColumn(std::string_view name, int64_t row, int& column);
   bool ReserveRow(int64_t row);
+  bool GrowTo(int64_t row);
+  bool TooManyRows(int64_t rows_max);
+  // No body holds more: a value takes a byte, and one to part it from the next.
+  int64_t rows_in_body() const {
+    return static_cast<int64_t>(body_.size() / (2 * columns_.size()));
+  }
   void SetRows(int64_t rows) {
     if (input_.rows() != first_row_ + rows) input_.Resize(first_row_ + rows);
   }
@@ -102,7 +108,7 @@ class Decoder {
   JsonCursor cursor_;
   const serve::Snapshot& snapshot_;
   const package::Columns& columns_;
-  int64_t rows_max_;
+  const FeatureLimits& limits_;
   int64_t first_row_;
   package::Tensors& input_;
   std::vector<int>& order_;
@@ -330,11 +336,20 @@ bool Decoder::ReadColumn(int column, int64_t& rows, int first_column) {
                   std::move(pointer));
   }
   const bool is_first = first_column < 0;
+  const int64_t rows_in_body = this->rows_in_body();
   int64_t row = 0;
   if (!cursor_.Take(']')) {
     do {
-      const bool has_room = is_first ? ReserveRow(row) : true;
-      if (!has_room) return false;
+      if (is_first) {
+        if (row == rows_in_body) {
+          return Misfit(InvalidArgument(fmt::format(
+                            "column '{}' has more than {} values, for which the other {} columns "
+                            "have no room in a body of {} bytes; every column must have as many",
+                            name, row, columns_.size() - 1, body_.size())),
+                        std::move(pointer));
+        }
+        if (!ReserveRow(row)) return false;
+      }
       if (!is_first && row == rows) {
         return Misfit(InvalidArgument(fmt::format(
                           "column '{}' has more than the {} values of column '{}'; every column "
@@ -406,18 +421,37 @@ bool Decoder::ReadStringCell(int64_t row, int column) {
   return status.ok() || MisfitCell(status, row, column);
 }
 
-bool Decoder::ReserveRow(int64_t row) {
+inline bool Decoder::ReserveRow(int64_t row) {
   if (first_row_ + row < input_.rows()) [[likely]]
     return true;
-  if (row < rows_max_) {
-    input_.Resize(first_row_ + std::min(rows_max_, std::max<int64_t>(row + 1, 2 * row)));
-    return true;
+  return GrowTo(row);
+}
+
+// By doubling, but not beyond what the body can fill.
+bool Decoder::GrowTo(int64_t row) {
+  const int64_t cells = snapshot_.signature().answer_cells();
+  const int64_t rows_max =
+      std::min(limits_.batch_rows_max, std::max<int64_t>(1, limits_.answer_cells_max / cells));
+  if (row >= rows_max) return TooManyRows(rows_max);
+  const int64_t rows = std::max(row + 1, std::min({2 * row, rows_in_body(), rows_max}));
+  input_.Resize(first_row_ + rows);
+  return true;
+}
+
+bool Decoder::TooManyRows(int64_t rows_max) {
+  problem_ = {.http_status = 413};
+  if (rows_max == limits_.batch_rows_max) {
+    problem_->detail = fmt::format(
+        "'features' holds more than {} rows; send them in several requests, or start the server "
+        "with a larger --batch-rows-max",
+        rows_max);
+  } else {
+    problem_->detail = fmt::format(
+        "'features' holds more than {} rows, and an answer at most {} values, of which this model "
+        "gives {} a row; send the rows in several requests, or start the server with a larger "
+        "--answer-cells-max",
+        rows_max, limits_.answer_cells_max, snapshot_.signature().answer_cells());
   }
-  problem_ = {.http_status = 413,
-              .detail = fmt::format(
-                  "'features' holds more than {} rows; send them in several requests, or start the "
-                  "server with a larger --batch-rows-max",
-                  rows_max_)};
   return false;
 }
 
@@ -455,9 +489,9 @@ std::string Decoder::CellPointer(int64_t row, int column) const {
 }  // namespace
 
 std::optional<Problem> DecodeFeatures(std::string_view body, const serve::Snapshot& snapshot,
-                                      int64_t rows_max, serve::Workspace& workspace,
+                                      const FeatureLimits& limits, serve::Workspace& workspace,
                                       int64_t first_row) {
-  return Decoder(body, snapshot, rows_max, workspace, first_row).Decode();
+  return Decoder(body, snapshot, limits, workspace, first_row).Decode();
 }
 
 }  // namespace penstock::protocol

@@ -11,6 +11,14 @@
 namespace penstock::protocol {
 
 inline constexpr int64_t kBatchRowsMax = 100'000;
+inline constexpr int64_t kAnswerCellsMax = 2'000'000;
+
+// What one request may ask for.
+struct FeatureLimits {
+  int64_t batch_rows_max = kBatchRowsMax;
+  // Values in the answer: rows times what the model gives for each. One row is always answered.
+  int64_t answer_cells_max = kAnswerCellsMax;
+};
 
 // Reads a request body into workspace.input, in one pass and without allocation in a steady state.
 // The body is one object with one member, `features`, in one of four shapes:
@@ -21,12 +29,13 @@ inline constexpr int64_t kBatchRowsMax = 100'000;
 // Which values a column takes is what package::Tensors accepts. Returns nothing when the body was
 // accepted, else
 //   400  the body is not JSON (RFC 8259), is not UTF-8, or nests deeper than kJsonDepthMax;
-//   413  more than rows_max rows;
+//   413  more rows than the limits allow;
 //   422  it is JSON and does not fit: the problem's pointer names the place.
 // The rows stand in workspace.input from first_row on, behind those that stood there before; after
-// a problem there is nothing of use from there on. body may hold any bytes.
+// a problem there is nothing of use from there on. body may hold any bytes. The workspace grows in
+// proportion to the body.
 std::optional<Problem> DecodeFeatures(std::string_view body, const serve::Snapshot& snapshot,
-                                      int64_t rows_max, serve::Workspace& workspace,
+                                      const FeatureLimits& limits, serve::Workspace& workspace,
                                       int64_t first_row = 0);
 
 inline constexpr int kJsonDepthMax = 64;

@@ -38,8 +38,7 @@ std::string Body(bool is_record, const char* fraction) {
 void Decode(benchmark::State& state, const std::string& body) {
   Loaded loaded;
   for (auto _ : state) {
-    PENSTOCK_CHECK(
-        !DecodeFeatures(body, *loaded.snapshot, kBatchRowsMax, *loaded.workspace).has_value());
+    PENSTOCK_CHECK(!DecodeFeatures(body, *loaded.snapshot, {}, *loaded.workspace).has_value());
     benchmark::ClobberMemory();
   }
   state.SetBytesProcessed(static_cast<int64_t>(body.size()) * state.iterations());

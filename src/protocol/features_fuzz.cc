@@ -84,7 +84,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view body(reinterpret_cast<const char*>(data), size);
 
   const std::optional<protocol::Problem> problem =
-      protocol::DecodeFeatures(body, *snapshot, 1'000'000, *fast);
+      protocol::DecodeFeatures(body, *snapshot, {.batch_rows_max = 1'000'000}, *fast);
   if (problem) protocol::CheckProblem(*problem);
   const Status reference = protocol::ReadThroughTree(body, snapshot->columns(), slow->input);
   if (reference.ok()) {

@@ -40,7 +40,7 @@ class FeaturesTest : public testing::Test {
   std::optional<Problem> Decode(std::string_view body) {
     // A copy of exactly this size, so that the sanitizers see a read beyond it.
     const std::vector<char> copy(body.begin(), body.end());
-    return DecodeFeatures({copy.data(), copy.size()}, *snapshot_, rows_max_, *workspace_);
+    return DecodeFeatures({copy.data(), copy.size()}, *snapshot_, limits_, *workspace_);
   }
 
   void ExpectRefused(std::string_view body, int http_status, std::string_view pointer,
@@ -62,7 +62,7 @@ class FeaturesTest : public testing::Test {
   observe::Metrics metrics_{1};
   std::shared_ptr<const serve::Snapshot> snapshot_;
   std::unique_ptr<serve::Workspace> workspace_;
-  int64_t rows_max_ = kBatchRowsMax;
+  FeatureLimits limits_;
 };
 
 TEST_F(FeaturesTest, ReadsTheFourShapesToTheSameRows) {
@@ -221,11 +221,55 @@ TEST_F(FeaturesTest, RefusesDepthWithoutACrash) {
 }
 
 TEST_F(FeaturesTest, BoundsTheRowsOfARequest) {
-  rows_max_ = 2;
+  limits_.batch_rows_max = 2;
   EXPECT_FALSE(Decode(R"({"features":[[1,1,"a",true],[1,1,"a",true]]})").has_value());
   ExpectRefused(R"({"features":[[1,1,"a",true],[1,1,"a",true],[1,1,"a",true]]})", 413, "",
                 "'features' holds more than 2 rows; send them in several requests");
   ExpectRefused(R"({"features":{"age":[1,2,3]}})", 413, "", "--batch-rows-max");
+}
+
+TEST_F(FeaturesTest, BoundsTheValuesOfAnAnswer) {
+  package::Signature signature = FakeModel::SignatureOf({{"a", Type::kFloat64}});
+  signature.task = package::Task::kClassification;
+  signature.classes = std::vector<int64_t>{1, 2, 3};
+  signature.has_probabilities = true;
+  Use(signature);
+  limits_.answer_cells_max = 6;
+  EXPECT_FALSE(Decode(R"({"features":[[1],[2]]})").has_value());
+  ExpectRefused(R"({"features":[[1],[2],[3]]})", 413, "",
+                "'features' holds more than 2 rows, and an answer at most 6 values, of which this "
+                "model gives 3 a row; send the rows in several requests");
+  ExpectRefused(R"({"features":{"a":[1,2,3]}})", 413, "", "--answer-cells-max");
+  limits_.answer_cells_max = 1;
+  EXPECT_FALSE(Decode(R"({"features":[[1]]})").has_value());
+  signature.has_probabilities = false;
+  Use(signature);
+  limits_.answer_cells_max = 3;
+  EXPECT_FALSE(Decode(R"({"features":[[1],[2],[3]]})").has_value());
+}
+
+TEST_F(FeaturesTest, OneColumnDoesNotTakeMemoryForOthersThatTheBodyCannotHold) {
+  constexpr size_t kColumns = 1000;
+  std::vector<std::pair<std::string, Type>> columns;
+  for (size_t i = 0; i < kColumns; ++i)
+    columns.emplace_back("c" + std::to_string(i), Type::kFloat64);
+  Use(FakeModel::SignatureOf(columns));
+  std::string body = R"({"features":{"c0":[0)";
+  while (body.size() < 64'000) body += ",0";
+  body += "]}}";
+  ExpectRefused(body, 422, "/features/c0",
+                "column 'c0' has more than 32 values, for which the other 999 columns have no room "
+                "in a body of 64003 bytes");
+  EXPECT_LT(workspace_->bytes(), 8 * body.size());
+}
+
+TEST_F(FeaturesTest, ReadsColumnsThatFillTheBody) {
+  Use(FakeModel::SignatureOf({{"a", Type::kFloat64}, {"b", Type::kFloat64}}));
+  std::string column = "[0";
+  for (int i = 1; i < 1000; ++i) column += ",0";
+  column += "]";
+  ASSERT_FALSE(Decode("{\"features\":{\"a\":" + column + ",\"b\":" + column + "}}").has_value());
+  EXPECT_EQ(workspace_->input.rows(), 1000);
 }
 
 TEST_F(FeaturesTest, ReadsThousandsOfRows) {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <new>
 #include <utility>
 
 #include "base/version.h"
@@ -44,24 +45,37 @@ std::optional<int64_t> ParseVersion(std::string_view text) {
   return is_number ? std::optional(version) : std::nullopt;
 }
 
+// Decodes and answers in an idle workspace.
+int Compute(const Prediction& prediction, int shard, const FeatureLimits& limits) {
+  const serve::Snapshot& snapshot = prediction.snapshot;
+  Result<std::unique_ptr<serve::Workspace>> workspace = snapshot.TakeWorkspace();
+  if (!workspace.ok()) return prediction.Refuse(ProblemFromStatus(workspace.status()));
+  const std::optional<Problem> problem =
+      DecodeFeatures(prediction.request.body, snapshot, limits, **workspace);
+  const int http_status = problem ? prediction.Refuse(*problem) : prediction.Answer(**workspace);
+  if (http_status == 200) snapshot.metrics().CountRows(shard, (*workspace)->input.rows());
+  snapshot.ReturnWorkspace(*std::move(workspace));
+  return http_status;
+}
+
 // The answer to a request that waited for a thread of the executor.
 void Finish(http::Deferred& deferred, const serve::Snapshot& snapshot, const RequestId& id,
             int shard, const ServiceOptions& options, const ServiceParts& parts, int64_t start_ns) {
   const Prediction prediction{snapshot, deferred.request(), deferred.response(), id, parts.logger};
-  Result<std::unique_ptr<serve::Workspace>> workspace = snapshot.TakeWorkspace();
   int http_status = 0;
   if (deferred.cancelled()) {
     http_status = prediction.Refuse(
         {.http_status = 499,
          .detail = "the client closed its side of the connection before its turn came"});
-  } else if (!workspace.ok()) {
-    http_status = prediction.Refuse(ProblemFromStatus(workspace.status()));
   } else {
-    const std::optional<Problem> problem =
-        DecodeFeatures(deferred.request().body, snapshot, options.batch_rows_max, **workspace);
-    http_status = problem ? prediction.Refuse(*problem) : prediction.Answer(**workspace);
-    if (http_status == 200) snapshot.metrics().CountRows(shard, (*workspace)->input.rows());
-    snapshot.ReturnWorkspace(*std::move(workspace));
+    try {
+      http_status = Compute(prediction, shard, options.limits);
+    } catch (const std::bad_alloc&) {
+      http_status = prediction.Refuse(
+          {.http_status = 503,
+           .detail = "the server has no memory left for this request; send it again in a second, "
+                     "or fewer rows at a time"});
+    }
   }
   deferred.Complete();
   snapshot.metrics().CountRequest(shard, http_status, SecondsSince(parts.clock, start_ns));
@@ -179,7 +193,7 @@ void Service::Predict(http::Exchange& exchange, const Result<const serve::Snapsh
   if (!problem) {
     if (!is_small) return Defer(exchange, snapshot, id, start_ns);
     if (snapshot.gains_from_batches()) return Batch(exchange, snapshot, id, start_ns);
-    problem = DecodeFeatures(request.body, snapshot, options_.batch_rows_max, workspace);
+    problem = DecodeFeatures(request.body, snapshot, options_.limits, workspace);
   }
   int http_status = 0;
   if (problem) {
@@ -188,11 +202,14 @@ void Service::Predict(http::Exchange& exchange, const Result<const serve::Snapsh
     const int64_t rows = workspace.input.rows();
     // The thread that answers decodes once more: a tenth of what it then computes, and the loop
     // keeps its buffers.
-    if (rows > 1 && snapshot.PredictedNs(rows) > options_.inline_ns_max)
+    if (rows > 1 && snapshot.PredictedNs(rows) > options_.inline_ns_max) {
+      workspace.Trim();
       return Defer(exchange, snapshot, id, start_ns);
+    }
     http_status = prediction.Answer(workspace);
     if (http_status == 200) snapshot.metrics().CountRows(slot_.loop, rows);
   }
+  workspace.Trim();
   snapshot.metrics().CountRequest(slot_.loop, http_status, SecondsSince(parts_.clock, start_ns));
 }
 
@@ -203,7 +220,7 @@ void Service::Batch(http::Exchange& exchange, const serve::Snapshot& snapshot, c
   std::optional<Problem> problem;
   if (found.ok()) {
     DynamicBatch& batch = **found;
-    problem = batch.Decode(exchange.request().body, options_.batch_rows_max);
+    problem = batch.Decode(exchange.request().body, options_.limits);
     if (!problem) {
       const int64_t rows = batch.decoded_rows();
       if (rows > 1 && snapshot.PredictedNs(rows) > options_.inline_ns_max)

@@ -25,7 +25,7 @@ namespace penstock::protocol {
 inline constexpr size_t kRequestKeyBytesMax = 200;
 
 struct ServiceOptions {
-  int64_t batch_rows_max = kBatchRowsMax;
+  FeatureLimits limits;
   double inline_ns_max = serve::kInlineNsMax;
   size_t inline_body_bytes_max = serve::kInlineBodyBytesMax;
   uint32_t replica = 0;  // of the request ids

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/executor.h"
 
+#include <exception>
+
 namespace penstock::serve {
 
 Executor::Executor(const ExecutorOptions& options) : options_(options) {
@@ -45,7 +47,11 @@ void Executor::Run(int thread) {
     jobs_.pop_front();
     ++running_;
     lock.unlock();
-    job(thread);
+    try {
+      job(thread);
+    } catch (const std::exception&) {
+      // Of memory, for instance: whoever waits learns it from what the job held.
+    }
     job = nullptr;  // what it holds is freed before the next wait, not after
     lock.lock();
     --running_;

@@ -33,7 +33,7 @@ class Executor {
   ~Executor();
 
   // A job gets the number of the thread that runs it, 0 to threads - 1: its shard of metric cells.
-  // It must not throw.
+  // One that throws is over; the others run.
   using Job = std::move_only_function<void(int thread)>;
 
   // Queues a job; false when queue_requests_max are waiting.

@@ -8,6 +8,7 @@
 #include <condition_variable>
 #include <deque>
 #include <latch>
+#include <new>
 #include <thread>
 
 #include "serve/executor.h"
@@ -79,9 +80,33 @@ TEST_F(ServeTest, WorkspacesAreUsedAgainUnlessTheyGrewLarge) {
   snapshot->ReturnWorkspace(std::move(workspace));
   workspace = *snapshot->TakeWorkspace();
   EXPECT_EQ(workspace.get(), small);
-  workspace->input.Resize(kIdleRowsMax + 1);
+  workspace->input.Resize(static_cast<int64_t>(kWorkspaceBytesMax / sizeof(double)) + 1);
+  workspace->input.Resize(1);
   snapshot->ReturnWorkspace(std::move(workspace));
-  EXPECT_LE((*snapshot->TakeWorkspace())->input.rows(), kIdleRowsMax);
+  EXPECT_LE((*snapshot->TakeWorkspace())->bytes(), kWorkspaceBytesMax);
+}
+
+TEST_F(ServeTest, AWorkspaceIsMeasuredByAllThatItsStringsHaveHeld) {
+  auto model = std::make_unique<FakeModel>(FakeModel::SignatureOf({{"a", Type::kString}}));
+  const auto snapshot = *Snapshot::Make(std::move(model), {"a", 1}, {}, Clock::System(), metrics_);
+  const std::unique_ptr<Workspace> workspace = *snapshot->TakeWorkspace();
+  constexpr int64_t kRows = 5;
+  const std::string text(1'000'000, 'x');
+  workspace->input.Resize(kRows);
+  // Each call alone is small.
+  for (int64_t row = 0; row < kRows; ++row) {
+    ASSERT_LE(workspace->bytes(), static_cast<size_t>(row + 1) * text.size());
+    ASSERT_TRUE(workspace->input.SetString(row, 0, text).ok());
+    ASSERT_TRUE(workspace->input.SetString(row, 0, "").ok());
+  }
+  EXPECT_GT(workspace->bytes(), kWorkspaceBytesMax);
+  workspace->Trim();
+  EXPECT_EQ(workspace->bytes(), 0U);
+  EXPECT_EQ(workspace->input.rows(), 0);
+  workspace->input.Resize(1);
+  EXPECT_TRUE(workspace->input.SetString(0, 0, text).ok());
+  workspace->Trim();
+  EXPECT_EQ(workspace->input.rows(), 1);
 }
 
 TEST_F(ServeTest, AModelWithoutAnInstanceIsNotLoaded) {
@@ -216,6 +241,14 @@ TEST(Executor, RunsEverythingThatItTook) {
     for (int i = 0; i < 100; ++i) ASSERT_TRUE(executor.Submit([&](int) { ran.fetch_add(1); }));
   }
   EXPECT_EQ(ran.load(), 100);
+}
+
+TEST(Executor, OutlivesAJobThatThrows) {
+  std::latch ran(1);
+  Executor executor({.threads = 1});
+  ASSERT_TRUE(executor.Submit([](int) { throw std::bad_alloc(); }));
+  ASSERT_TRUE(executor.Submit([&](int) { ran.count_down(); }));
+  ran.wait();
 }
 
 TEST(Executor, RefusesMoreThanItsQueueHolds) {

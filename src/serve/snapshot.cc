@@ -84,6 +84,8 @@ Snapshot::Snapshot(std::unique_ptr<engine::Model> model, ModelId id, const Snaps
   json::AppendString(answer_prefix_, id_.name);
   answer_prefix_ += fmt::format(",\"version\":{},\"id\":\"", id_.version);
   for (const std::string& name : columns_.names()) column_keys_.push_back(Quoted(name));
+  // So that giving a workspace back never needs memory.
+  idle_.reserve(kIdleWorkspacesMax);
 }
 
 Result<std::shared_ptr<const Snapshot>> Snapshot::Load(const package::Package& package, ModelId id,
@@ -140,7 +142,7 @@ Result<std::unique_ptr<Workspace>> Snapshot::TakeWorkspace() const {
 }
 
 void Snapshot::ReturnWorkspace(std::unique_ptr<Workspace> workspace) const {
-  if (workspace->input.rows() > kIdleRowsMax) return;
+  if (workspace->bytes() > kWorkspaceBytesMax) return;
   const std::lock_guard lock(idle_mutex_);
   if (idle_.size() < kIdleWorkspacesMax) idle_.push_back(std::move(workspace));
 }

@@ -29,7 +29,21 @@ struct Workspace {
   // The order in which the last record named its columns: the decoder tries it first. A permutation
   // of the columns.
   std::vector<int> column_order;
+
+  // What the buffers hold on to, used or not.
+  size_t bytes() const { return input.bytes() + output.bytes(); }
+  // Gives the memory of a large call back: a workspace keeps at most kWorkspaceBytesMax.
+  void Trim();
 };
+
+inline constexpr size_t kWorkspaceBytesMax = size_t{4} << 20;
+
+inline void Workspace::Trim() {
+  if (bytes() <= kWorkspaceBytesMax) [[likely]]
+    return;
+  input.Release();
+  output = {};
+}
 
 // The name and number under which a package is served; a package knows neither.
 struct ModelId {
@@ -95,7 +109,7 @@ class Snapshot {
   // An idle workspace, or a new one.
   Result<std::unique_ptr<Workspace>> TakeWorkspace() const;
   // Keeps it for the next taker; frees it when kIdleWorkspacesMax are kept, or when it grew beyond
-  // kIdleRowsMax.
+  // kWorkspaceBytesMax.
   void ReturnWorkspace(std::unique_ptr<Workspace> workspace) const;
 
  private:
@@ -122,6 +136,5 @@ class Snapshot {
 };
 
 inline constexpr size_t kIdleWorkspacesMax = 64;
-inline constexpr int64_t kIdleRowsMax = 4096;
 
 }  // namespace penstock::serve
