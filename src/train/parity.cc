@@ -70,17 +70,20 @@ Result<ParityReport> CheckParity(const package::Signature& signature,
       .rows_given = rows_given.rows(), .seed = options.seed, .signature = signature};
   const Columns rows = rows_given.rows() > kParityRowsMax ? Sample(rows_given) : rows_given;
   report.rows = rows.rows();
-  Questions questions(signature, rows, original, options.poll);
+  Questions questions(signature, rows, original, options);
   const engine::Predictions answers = PENSTOCK_TRY(questions.AskRows());
   if (candidates.empty()) return report;
 
   const std::vector<ColumnRange> ranges = RangesOf(rows);
-  const std::vector<Probe> probes = MakeProbes(signature, rows, ranges, options.seed);
-  Findings findings = PENSTOCK_TRY(FindRefusals(signature, rows, ranges, probes, questions));
+  const ProbePlan plan = MakeProbes(signature, rows, ranges, options.seed);
+  questions.GiveTime(options.seconds_of_probes_max);
+  Findings findings = PENSTOCK_TRY(FindRefusals(signature, rows, ranges, plan.probes, questions));
   PENSTOCK_TRY(
       AskSingly(signature, rows, answers, original, options, report, findings.inexpressible));
   report.probes = static_cast<int64_t>(findings.probes.size());
   report.probes_refused = RefusedCount(findings);
+  report.probes_assumed = findings.assumed;
+  report.probes_unasked = plan.left_out + findings.unasked;
   report.refusals = findings.refusals;
   report.signature = findings.signature;
 

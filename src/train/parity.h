@@ -54,6 +54,9 @@ struct ParityOptions {
   // For each batch size beyond the first: rows that would take longer are sampled evenly, and the
   // report says so.
   double seconds_per_pass_max = 60;
+  // For the probes, and again for each candidate's search for its limits: what there is no time for
+  // is not asked, the service refuses what only that could have allowed, and the report says so.
+  double seconds_of_probes_max = 60;
   const Clock* clock = &Clock::System();
 };
 
@@ -110,7 +113,8 @@ struct Refusal {
   std::string column;
   std::string kind;  // as Limit::kind
   double abs_max = 0;
-  std::string reason;  // "ValueError: Input X contains NaN."
+  std::string reason;    // "ValueError: Input X contains NaN."
+  bool is_asked = true;  // false: other columns were, or none was
 };
 
 struct ParityReport {
@@ -118,6 +122,8 @@ struct ParityReport {
   int64_t rows = 0;  // checked; evenly sampled when more than kParityRowsMax were given
   int64_t probes = 0;
   int64_t probes_refused = 0;  // by the original
+  int64_t probes_assumed = 0;  // not asked: taken as refused, because others like them were
+  int64_t probes_unasked = 0;  // not asked: there was no time, or more than kProbesMax
   uint64_t seed = 0;
   int64_t original_row_ns = 0;
   std::vector<Refusal> refusals;

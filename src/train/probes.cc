@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numbers>
+#include <numeric>
 #include <random>
 
 namespace penstock::train {
@@ -57,12 +59,19 @@ double Next(Type type, double value, double towards) {
       std::nextafter(static_cast<float>(value), static_cast<float>(towards)));
 }
 
-// Collects the cells to try in one column.
+// A cell to try in one column.
+struct Attempt {
+  ProbeKind kind = ProbeKind::kMissing;
+  Cell cell;
+  bool is_essential = false;  // without it a column would be refused what it can well answer
+};
+
+// Collects them.
 class ColumnProbes {
  public:
   ColumnProbes(Type type, const ColumnRange& range, std::mt19937_64& random)
       : type_(type), range_(range), random_(random) {
-    Add(ProbeKind::kMissing, Missing());
+    Add(ProbeKind::kMissing, Missing(), true);
     if (IsNumeric(type)) {
       AddNumbers();
     } else if (type == Type::kBool) {
@@ -73,13 +82,15 @@ class ColumnProbes {
     }
   }
 
-  const std::vector<std::pair<ProbeKind, Cell>>& cells() const { return cells_; }
+  const std::vector<Attempt>& attempts() const { return attempts_; }
 
  private:
-  void Add(ProbeKind kind, Cell cell) { cells_.emplace_back(kind, std::move(cell)); }
+  void Add(ProbeKind kind, Cell cell, bool is_essential = false) {
+    attempts_.push_back({.kind = kind, .cell = std::move(cell), .is_essential = is_essential});
+  }
 
   void AddNumbers() {
-    Add(ProbeKind::kInfinity, kInfinity);
+    Add(ProbeKind::kInfinity, kInfinity, true);
     Add(ProbeKind::kInfinity, -kInfinity);
     AddMagnitudes();
     if (range_.has_numbers) AddBounds();
@@ -97,8 +108,8 @@ class ColumnProbes {
     }
   }
 
-  void AddBothSigns(Cell cell) {
-    Add(ProbeKind::kMagnitude, cell);
+  void AddBothSigns(Cell cell, bool is_essential = false) {
+    Add(ProbeKind::kMagnitude, cell, is_essential);
     if (const int64_t* integer = std::get_if<int64_t>(&cell))
       return Add(ProbeKind::kMagnitude, -*integer);
     Add(ProbeKind::kMagnitude, -std::get<double>(cell));
@@ -108,15 +119,15 @@ class ColumnProbes {
     constexpr int64_t kBeyondFloat32Integers = (int64_t{1} << 24) + 1;
     constexpr int64_t kBeyondFloat64Integers = (int64_t{1} << 53) + 1;
     if (type_ == Type::kInt64) {
-      for (const int64_t value : {kBeyondFloat32Integers, kBeyondFloat64Integers, kInt64Max})
-        AddBothSigns(value);
+      AddBothSigns(kBeyondFloat32Integers);
+      AddBothSigns(kBeyondFloat64Integers, true);
+      AddBothSigns(kInt64Max, true);
     } else {
-      for (const double value :
-           {static_cast<double>(kBeyondFloat32Integers), 9007199254740994.0, 1e30}) {
-        AddBothSigns(value);
-      }
+      AddBothSigns(static_cast<double>(kBeyondFloat32Integers));
+      AddBothSigns(9007199254740994.0);
+      AddBothSigns(1e30, true);
       if (type_ == Type::kFloat64) AddBothSigns(1e39);
-      AddBothSigns(MagnitudeMax(type_));
+      AddBothSigns(MagnitudeMax(type_), true);
     }
     for (int i = 0; i < kRandomMagnitudes; ++i)
       AddRandomMagnitude(std::min(kFloat32Range, MagnitudeMax(type_)));
@@ -135,7 +146,7 @@ class ColumnProbes {
   }
 
   void AddStrings() {
-    Add(ProbeKind::kCategory, fmt::format("unseen-{:08x}", static_cast<uint32_t>(random_())));
+    Add(ProbeKind::kCategory, fmt::format("unseen-{:08x}", static_cast<uint32_t>(random_())), true);
     Add(ProbeKind::kCategory, "unseen \xC3\xBC\xE2\x9C\x93");
     Add(ProbeKind::kCategory, std::string());
   }
@@ -143,7 +154,7 @@ class ColumnProbes {
   Type type_;
   const ColumnRange& range_;
   std::mt19937_64& random_;
-  std::vector<std::pair<ProbeKind, Cell>> cells_;
+  std::vector<Attempt> attempts_;
 };
 
 void SetZeros(Columns& rows, int64_t row) {
@@ -151,6 +162,48 @@ void SetZeros(Columns& rows, int64_t row) {
     if (std::holds_alternative<Numbers>(rows.column(column))) rows.Set(row, column, 0.0);
     if (std::holds_alternative<Integers>(rows.column(column))) rows.Set(row, column, int64_t{0});
   }
+}
+
+// The columns in an order of which every beginning is spread evenly over all of them: by the
+// fractional parts of multiples of the golden ratio (Weyl, 1916).
+std::vector<size_t> SpreadOrder(size_t columns) {
+  const auto fraction = [](size_t column) {
+    return std::fmod(static_cast<double>(column) * std::numbers::phi, 1.0);
+  };
+  std::vector<size_t> order(columns);
+  std::iota(order.begin(), order.end(), 0);
+  std::ranges::stable_sort(order, {}, fraction);
+  return order;
+}
+
+// Drops attempts until `attempts_max` are left: first of some columns all but the essential ones,
+// then those too. Returns how many it dropped.
+int64_t KeepWithin(int64_t attempts_max, std::vector<std::vector<Attempt>>& attempts) {
+  int64_t total = 0;
+  for (const std::vector<Attempt>& column : attempts) total += std::ssize(column);
+  if (total <= attempts_max) return 0;
+  const std::vector<size_t> order = SpreadOrder(attempts.size());
+  std::vector<bool> is_full(attempts.size());
+  std::vector<bool> is_kept(attempts.size());
+  int64_t room = attempts_max;
+  const auto essential = [](const std::vector<Attempt>& column) {
+    return std::ranges::count_if(column, &Attempt::is_essential);
+  };
+  for (const size_t column : order) {
+    is_kept[column] = essential(attempts[column]) <= room;
+    if (is_kept[column]) room -= essential(attempts[column]);
+  }
+  for (const size_t column : order) {
+    const int64_t more = std::ssize(attempts[column]) - essential(attempts[column]);
+    is_full[column] = is_kept[column] && more <= room;
+    if (is_full[column]) room -= more;
+  }
+  for (size_t column = 0; column < attempts.size(); ++column) {
+    std::erase_if(attempts[column], [&](const Attempt& attempt) {
+      return !is_full[column] && !(is_kept[column] && attempt.is_essential);
+    });
+  }
+  return total - (attempts_max - room);
 }
 
 }  // namespace
@@ -175,14 +228,21 @@ Cell NumberCell(Type type, double value) {
   return type == Type::kFloat32 ? static_cast<double>(static_cast<float>(value)) : value;
 }
 
-std::vector<Probe> MakeProbes(const package::Signature& signature, const Columns& rows,
-                              const std::vector<ColumnRange>& ranges, uint64_t seed) {
+ProbePlan MakeProbes(const package::Signature& signature, const Columns& rows,
+                     const std::vector<ColumnRange>& ranges, uint64_t seed) {
   std::mt19937_64 random(seed);
-  std::vector<Probe> one_each;
+  std::vector<std::vector<Attempt>> attempts;
   for (size_t column = 0; column < ranges.size(); ++column) {
-    const ColumnProbes probes(signature.inputs[column].type, ranges[column], random);
-    for (const auto& [kind, cell] : probes.cells()) {
-      one_each.push_back({.kind = kind, .column = static_cast<int>(column), .cell = cell});
+    attempts.push_back(
+        ColumnProbes(signature.inputs[column].type, ranges[column], random).attempts());
+  }
+  ProbePlan plan{.left_out = KeepWithin(kProbesMax - 1, attempts)};  // one is all numbers 0
+  std::vector<Probe> one_each;
+  for (size_t column = 0; column < attempts.size(); ++column) {
+    for (Attempt& attempt : attempts[column]) {
+      one_each.push_back({.kind = attempt.kind,
+                          .column = static_cast<int>(column),
+                          .cell = std::move(attempt.cell)});
     }
   }
   const bool has_numbers =
@@ -191,16 +251,15 @@ std::vector<Probe> MakeProbes(const package::Signature& signature, const Columns
 
   const bool is_small = static_cast<int64_t>(one_each.size()) * kProbeRowsPerKind <= kProbesMax;
   std::uniform_int_distribution<int64_t> any_row(0, rows.rows() - 1);
-  std::vector<Probe> probes;
   for (const Probe& probe : one_each) {
     const bool is_once = probe.kind == ProbeKind::kZeroRow || !is_small;
     for (int i = 0; i < (is_once ? 1 : kProbeRowsPerKind); ++i) {
-      probes.push_back(probe);
-      probes.back().row = any_row(random);
+      plan.probes.push_back(probe);
+      plan.probes.back().row = any_row(random);
     }
   }
-  std::ranges::stable_sort(probes, {}, &Probe::kind);
-  return probes;
+  std::ranges::stable_sort(plan.probes, {}, &Probe::kind);
+  return plan;
 }
 
 Columns Apply(const Columns& rows, std::span<const Probe> probes) {

@@ -12,7 +12,8 @@
 
 namespace penstock::train {
 
-// More than this, and each kind of probe changes one row instead of kProbeRowsPerKind.
+// Where there would be more, each kind of probe changes one row instead of kProbeRowsPerKind; then
+// most columns get the essential ones alone, and some of very many none.
 inline constexpr int64_t kProbesMax = 20'000;
 inline constexpr int kProbeRowsPerKind = 3;
 
@@ -48,9 +49,14 @@ struct ColumnRange {
 // By column; zeros for strings and booleans.
 std::vector<ColumnRange> RangesOf(const Columns& rows);
 
-// The probes of every column, in the order of kinds; the same seed gives the same ones.
-std::vector<Probe> MakeProbes(const package::Signature& signature, const Columns& rows,
-                              const std::vector<ColumnRange>& ranges, uint64_t seed);
+struct ProbePlan {
+  std::vector<Probe> probes;  // in the order of kinds
+  int64_t left_out = 0;       // kinds of probes that kProbesMax has no room for, over all columns
+};
+
+// The probes of every column; the same seed gives the same ones.
+ProbePlan MakeProbes(const package::Signature& signature, const Columns& rows,
+                     const std::vector<ColumnRange>& ranges, uint64_t seed);
 
 // Magnitudes can go on beyond the data up to this, for a column of this type.
 double MagnitudeMax(package::Type type);

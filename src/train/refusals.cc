@@ -4,12 +4,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <map>
 #include <optional>
 #include <set>
 
-#include "train/answers.h"
+#include "train/edges.h"
 #include "train/search.h"
 
 namespace penstock::train {
@@ -17,25 +16,18 @@ namespace {
 
 using package::Type;
 
-constexpr size_t kReasonBytesMax = 240;
-// The largest double that rounds to a finite float32: half a unit above it lies infinity.
-constexpr double kFloat32Edge = 3.4028235677973362e38;
-// From here on nobody minds where exactly a refusal begins, and every answer of the original that a
-// search costs is dear: an eighth is near enough. Below it is found to the last bit.
-constexpr Precision kEdgePrecision{.relative = 0.125, .from = 9007199254740992.0};
-
-// The first line, cut so that it stays valid UTF-8.
-std::string ReasonOf(const Status& status) {
-  std::string reason = status.message().substr(0, status.message().find('\n'));
-  if (reason.size() <= kReasonBytesMax) return reason;
-  size_t size = kReasonBytesMax;
-  while (size > 0 && (static_cast<unsigned char>(reason[size]) & 0xC0) == 0x80) --size;
-  return reason.substr(0, size) + "...";
-}
+constexpr std::string_view kUnasked = "no probe asked the original about it";
+// Beyond any number that is meant: refused in some columns is enough.
+constexpr double kFar = 1e30;
 
 bool IsNumberProbe(const Probe& probe) {
   return probe.kind == ProbeKind::kMagnitude || probe.kind == ProbeKind::kBound ||
          probe.kind == ProbeKind::kZero;
+}
+
+// Whether a signature can state that the original refuses such a value in one column.
+bool IsAboutColumn(ProbeKind kind) {
+  return kind != ProbeKind::kZeroRow && kind != ProbeKind::kFlag;
 }
 
 // Only the first row of what is likely to be refused: each refusal costs a call of its own.
@@ -56,45 +48,45 @@ Split SplitByRow(std::span<const Probe> probes) {
   return split;
 }
 
-// Where a model that scales a column first, as scikit-learn's scalers do, meets the edge of
-// float32: by standard deviation, range, interquartile range, or largest value.
-std::vector<double> ScaledEdges(const train::Column& column) {
-  std::vector<double> values;
-  for (int64_t row = 0; row < Size(column); ++row) {
-    const Cell cell = At(column, row);
-    if (const int64_t* integer = std::get_if<int64_t>(&cell))
-      values.push_back(static_cast<double>(*integer));
-    const double* number = std::get_if<double>(&cell);
-    if (number != nullptr && std::isfinite(*number)) values.push_back(*number);
+// Probes of one kind that differ in their column alone, or stand in the same place of its probes.
+std::vector<std::vector<Probe>> GroupsOf(const package::Signature& signature,
+                                         const std::vector<ColumnRange>& ranges,
+                                         std::span<const Probe> probes) {
+  std::map<std::tuple<ProbeKind, Type, bool, int>, std::vector<Probe>> groups;
+  std::map<std::pair<ProbeKind, int>, int> places;
+  for (const Probe& probe : probes) {
+    const int place = places[{probe.kind, probe.column}]++;
+    const bool is_row = probe.column < 0;
+    const auto column = static_cast<size_t>(is_row ? 0 : probe.column);
+    const bool is_in_data = (probe.kind == ProbeKind::kMissing && ranges[column].has_missing) ||
+                            (probe.kind == ProbeKind::kInfinity && ranges[column].has_infinity);
+    groups[{probe.kind, signature.inputs[column].type, is_in_data, place}].push_back(probe);
   }
-  if (values.empty()) return {};
-  std::ranges::sort(values);
-  const auto count = static_cast<double>(values.size());
-  double mean = 0;
-  for (const double value : values) mean += value / count;
-  double variance = 0;
-  for (const double value : values) variance += (value - mean) * (value - mean) / count;
-  const auto quantile = [&](double share) {
-    return values[static_cast<size_t>(share * (count - 1))];
-  };
-  std::vector<double> edges;
-  for (const double scale :
-       {std::sqrt(variance), values.back() - values.front(), quantile(0.75) - quantile(0.25),
-        std::max(std::fabs(values.front()), std::fabs(values.back()))}) {
-    const double edge = scale * kFloat32Edge;
-    if (edge > 0 && std::isfinite(edge)) edges.push_back(edge);
-  }
-  return edges;
+  std::vector<std::vector<Probe>> sorted;
+  for (auto& [key, group] : groups) sorted.push_back(std::move(group));
+  // The smaller first: beyond a magnitude that is refused, none need be asked.
+  std::ranges::stable_sort(sorted, {}, [](const std::vector<Probe>& group) {
+    return std::pair(group[0].kind, MagnitudeOf(group[0]));
+  });
+  return sorted;
 }
+
+// What was learnt about one kind of value in one column.
+struct Said {
+  bool is_known = false;  // asked, or assumed
+  bool is_asked = false;
+  std::optional<std::string> refusal;  // why
+};
 
 // What was learnt about one column.
 struct ColumnFindings {
-  std::optional<std::string> missing;
-  std::optional<std::string> infinity;
-  std::optional<std::string> categories;
-  double refused_min = 0;  // smallest magnitude refused, and why; 0: none
+  Said missing;
+  Said infinity;
+  Said categories;
+  Said magnitude;
+  double refused_min = 0;  // smallest magnitude refused; 0: none
   double accepted_max = 0;
-  std::string magnitude;
+  double tried_max = 0;
 };
 
 class Finder {
@@ -107,7 +99,6 @@ class Finder {
 
   Result<Findings> Find(std::span<const Probe> probes) {
     PENSTOCK_TRY(AskAll(probes));
-    Sort();
     PENSTOCK_TRY(FindEdges());
     for (size_t column = 0; column < columns_.size(); ++column) Publish(static_cast<int>(column));
     return std::move(found_);
@@ -116,59 +107,151 @@ class Finder {
  private:
   Status AskAll(std::span<const Probe> probes) {
     Split split = SplitByRow(probes);
-    // Alike probes side by side: by kind, then by size, so that halving finds the refused ones
-    // quickly.
-    std::ranges::stable_sort(split.first, {},
-                             [](const Probe& p) { return std::pair(p.kind, MagnitudeOf(p)); });
-    std::vector<Reply> replies = PENSTOCK_TRY(questions_.Ask(split.first));
-    std::set<std::tuple<ProbeKind, int, Cell>> refused;
-    for (size_t i = 0; i < replies.size(); ++i) {
-      const Probe& probe = split.first[i];
-      if (replies[i].is_refused) refused.insert({probe.kind, probe.column, probe.cell});
+    const std::vector<std::vector<Probe>> groups = GroupsOf(found_.signature, ranges_, split.first);
+    for (size_t begin = 0; begin < groups.size();) {
+      size_t end = begin;
+      while (end < groups.size() && groups[end][0].kind == groups[begin][0].kind) ++end;
+      PENSTOCK_TRY(AskKind(std::span(groups).subspan(begin, end - begin)));
+      begin = end;
     }
-    std::erase_if(split.rest,
-                  [&](const Probe& p) { return refused.contains({p.kind, p.column, p.cell}); });
-    std::vector<Reply> more = PENSTOCK_TRY(questions_.Ask(split.rest));
-    found_.probes = std::move(split.first);
-    found_.probes.insert(found_.probes.end(), split.rest.begin(), split.rest.end());
-    found_.replies = std::move(replies);
-    std::ranges::move(more, std::back_inserter(found_.replies));
+    std::erase_if(split.rest, [&](const Probe& probe) { return IsCovered(probe); });
+    return AskPlainly(split.rest);
+  }
+
+  // All groups in one call where the original lets us, else one after the other.
+  Status AskKind(std::span<const std::vector<Probe>> groups) {
+    std::vector<Probe> all;
+    for (const std::vector<Probe>& group : groups)
+      all.insert(all.end(), group.begin(), group.end());
+    std::vector<Reply> replies(all.size());
+    if (all.size() <= questions_.rows_per_call() &&
+        PENSTOCK_TRY(questions_.AskTogether(all, replies))) {
+      Take(all, replies);
+      return {};
+    }
+    for (const std::vector<Probe>& group : groups) PENSTOCK_TRY(AskGroup(group));
     return {};
   }
 
-  void Sort() {
-    for (size_t i = 0; i < found_.probes.size(); ++i) {
-      const Probe& probe = found_.probes[i];
-      const Reply& reply = found_.replies[i];
-      if (reply.is_refused) {
-        SortRefused(probe, reply.reason);
-      } else if (IsNumberProbe(probe)) {
-        ColumnFindings& column = columns_[static_cast<size_t>(probe.column)];
-        column.accepted_max = std::max(column.accepted_max, MagnitudeOf(probe));
+  Status AskGroup(std::vector<Probe> group) {
+    std::erase_if(group, [&](const Probe& probe) { return IsCovered(probe); });
+    for (size_t begin = 0; begin < group.size();) {
+      const size_t size = std::min(questions_.rows_per_call(), group.size() - begin);
+      PENSTOCK_TRY(AskAlike(std::span(group).subspan(begin, size)));
+      begin += size;
+    }
+    return {};
+  }
+
+  Status AskAlike(std::span<const Probe> probes) {
+    const ProbeKind kind = probes[0].kind;
+    const bool can_assume = kind == ProbeKind::kMissing || kind == ProbeKind::kInfinity ||
+                            kind == ProbeKind::kMagnitude;
+    if (!can_assume || probes.size() <= kColumnsAskedSingly) return AskPlainly(probes);
+    std::vector<Reply> replies(probes.size());
+    if (!PENSTOCK_TRY(questions_.AskTogether(probes, replies))) return AskSome(probes);
+    Take(probes, replies);
+    return {};
+  }
+
+  Status AskPlainly(std::span<const Probe> probes) {
+    Take(probes, PENSTOCK_TRY(questions_.Ask(probes)));
+    return {};
+  }
+
+  // Asks an even sample of the probes one by one, and the others only where it leaves doubt.
+  Status AskSome(std::span<const Probe> probes) {
+    const std::vector<bool> is_chosen = EvenPlaces(kColumnsAskedSingly, probes.size());
+    std::vector<Probe> others;
+    std::set<std::string> reasons;
+    bool are_all_refused = true;
+    for (size_t i = 0; i < probes.size(); ++i) {
+      if (!is_chosen[i]) {
+        others.push_back(probes[i]);
+        continue;
       }
+      const std::vector<Reply> reply = PENSTOCK_TRY(questions_.Ask(probes.subspan(i, 1)));
+      Take(probes.subspan(i, 1), reply);
+      if (reply[0].is_refused) reasons.insert(reply[0].reason);
+      are_all_refused = are_all_refused && reply[0].is_refused;
+    }
+    const auto is_far = [](const Probe& probe) {
+      return probe.kind == ProbeKind::kMagnitude && MagnitudeOf(probe) >= kFar;
+    };
+    const bool is_doubtful = !are_all_refused || reasons.size() > 1;
+    if (is_doubtful && (reasons.empty() || !std::ranges::all_of(others, is_far)))
+      return AskPlainly(others);
+    for (const Probe& probe : others) Note(probe, {.is_refused = true, .reason = *reasons.begin()});
+    found_.assumed += static_cast<int64_t>(others.size());
+    return {};
+  }
+
+  // Whether the signature will refuse it, whatever the original says.
+  bool IsCovered(const Probe& probe) const {
+    if (probe.column < 0) return false;
+    const ColumnFindings& column = columns_[static_cast<size_t>(probe.column)];
+    switch (probe.kind) {
+      case ProbeKind::kMissing:
+        return column.missing.refusal.has_value();
+      case ProbeKind::kInfinity:
+        return column.infinity.refusal.has_value();
+      case ProbeKind::kCategory:
+        return column.categories.refusal.has_value();
+      case ProbeKind::kMagnitude:
+        return column.refused_min > 0 && MagnitudeOf(probe) >= column.refused_min;
+      default:
+        return false;
     }
   }
 
-  void SortRefused(const Probe& probe, const std::string& reason) {
-    if (probe.kind == ProbeKind::kZeroRow || probe.kind == ProbeKind::kFlag)
-      return CannotSay(probe, reason);
+  void Take(std::span<const Probe> probes, std::vector<Reply> replies) {
+    for (size_t i = 0; i < probes.size(); ++i) {
+      if (!replies[i].is_asked) {
+        ++found_.unasked;
+        continue;
+      }
+      Note(probes[i], replies[i]);
+      found_.probes.push_back(probes[i]);
+      found_.replies.push_back(std::move(replies[i]));
+    }
+  }
+
+  void Note(const Probe& probe, const Reply& reply) {
+    if (probe.column < 0 || !IsAboutColumn(probe.kind)) {
+      if (reply.is_refused) CannotSay(probe, reply.reason);
+      return;
+    }
     const auto index = static_cast<size_t>(probe.column);
     ColumnFindings& column = columns_[index];
-    if (probe.kind == ProbeKind::kMissing) {
-      if (ranges_[index].has_missing) return CannotSay(probe, reason);
-      column.missing = reason;
-    } else if (probe.kind == ProbeKind::kInfinity) {
-      if (ranges_[index].has_infinity) return CannotSay(probe, reason);
-      column.infinity = reason;
-    } else if (probe.kind == ProbeKind::kCategory) {
-      // The first one: what it says of the others names other strings.
-      if (!column.categories)
-        column.categories = fmt::format("to {}: {}", ToText(probe.cell), reason);
-    } else if (MagnitudeOf(probe) <= ranges_[index].abs_max) {
-      CannotSay(probe, reason);
-    } else if (column.refused_min == 0 || MagnitudeOf(probe) < column.refused_min) {
-      column.refused_min = MagnitudeOf(probe);
-      column.magnitude = reason;
+    if (IsNumberProbe(probe)) return NoteNumber(probe, reply);
+    const bool is_in_data = (probe.kind == ProbeKind::kMissing && ranges_[index].has_missing) ||
+                            (probe.kind == ProbeKind::kInfinity && ranges_[index].has_infinity);
+    if (reply.is_refused && is_in_data) return CannotSay(probe, reply.reason);
+    Said& said = probe.kind == ProbeKind::kMissing    ? column.missing
+                 : probe.kind == ProbeKind::kInfinity ? column.infinity
+                                                      : column.categories;
+    said.is_known = true;
+    said.is_asked = reply.is_asked;
+    // The first one: what the original says of other strings names those.
+    if (reply.is_refused && !said.refusal) {
+      said.refusal = probe.kind == ProbeKind::kCategory
+                         ? fmt::format("to {}: {}", ToText(probe.cell), reply.reason)
+                         : reply.reason;
+    }
+  }
+
+  void NoteNumber(const Probe& probe, const Reply& reply) {
+    const auto index = static_cast<size_t>(probe.column);
+    ColumnFindings& column = columns_[index];
+    const double magnitude = MagnitudeOf(probe);
+    column.tried_max = std::max(column.tried_max, magnitude);
+    if (!reply.is_refused) {
+      column.accepted_max = std::max(column.accepted_max, magnitude);
+    } else if (magnitude <= ranges_[index].abs_max) {
+      CannotSay(probe, reply.reason);
+    } else if (column.refused_min == 0 || magnitude < column.refused_min) {
+      column.refused_min = magnitude;
+      column.magnitude = {.is_known = true, .is_asked = reply.is_asked, .refusal = reply.reason};
     }
   }
 
@@ -189,60 +272,62 @@ class Finder {
       searches.push_back({.column = static_cast<int>(i),
                           .type = found_.signature.inputs[i].type,
                           .low = std::max(low, ranges_[i].abs_max),
-                          .high = column.refused_min,
-                          .guesses = {kFloat32Edge},
-                          .rough_guesses = ScaledEdges(rows_.column(static_cast<int>(i)))});
+                          .high = column.refused_min});
     }
-    const auto accepts = [&](std::span<const Trial> trials) { return Accepts(searches, trials); };
-    PENSTOCK_TRY(Narrow(searches, kEdgePrecision, accepts));
-    for (const Search& search : searches) {
-      const ColumnFindings& column = columns_[static_cast<size_t>(search.column)];
-      found_.signature.inputs[static_cast<size_t>(search.column)].abs_max =
-          package::Bound{.value = search.low,
-                         .refused_by_original = true,
-                         .reason = fmt::format("the original refuses it ({})", column.magnitude)};
-    }
+    PENSTOCK_TRY(train::FindEdges(rows_, questions_, searches));
+    for (const Search& search : searches) PublishEdge(search);
     return {};
   }
 
-  // Both signs must be answered for a magnitude to count as accepted.
-  Result<std::vector<bool>> Accepts(const std::vector<Search>& searches,
-                                    std::span<const Trial> trials) {
-    std::vector<bool> accepts(trials.size(), true);
-    for (const double sign : {1.0, -1.0}) {
-      std::vector<Probe> probes;
-      std::vector<size_t> owners;
-      for (size_t t = 0; t < trials.size(); ++t) {
-        if (!accepts[t]) continue;
-        const Search& search = searches[trials[t].index];
-        probes.push_back({.kind = ProbeKind::kMagnitude,
-                          .column = search.column,
-                          .row = search.column % rows_.rows(),
-                          .cell = NumberCell(search.type, sign * trials[t].magnitude)});
-        owners.push_back(t);
-      }
-      const std::vector<Reply> replies = PENSTOCK_TRY(questions_.Ask(probes));
-      for (size_t i = 0; i < replies.size(); ++i) accepts[owners[i]] = !replies[i].is_refused;
-    }
-    return accepts;
+  void PublishEdge(const Search& search) {
+    const Said& said = columns_[static_cast<size_t>(search.column)].magnitude;
+    const std::string_view what =
+        said.is_asked ? "the original refuses it" : "the original refuses as much in such columns";
+    found_.signature.inputs[static_cast<size_t>(search.column)].abs_max =
+        package::Bound{.value = search.low,
+                       .refused_by_original = true,
+                       .reason = fmt::format("{} ({})", what, *said.refusal)};
   }
 
   void Publish(int index) {
     package::Input& input = found_.signature.inputs[static_cast<size_t>(index)];
-    const ColumnFindings& column = columns_[static_cast<size_t>(index)];
-    input.allows_missing = !column.missing;
-    input.missing_reason = column.missing.value_or("");
-    input.allows_infinity =
-        !column.infinity && (input.type == Type::kFloat64 || input.type == Type::kFloat32);
-    if (column.missing) Add(input, "missing", 0, *column.missing);
-    if (column.infinity) Add(input, "infinity", 0, *column.infinity);
-    if (column.refused_min != 0) Add(input, "abs_max", input.abs_max->value, column.magnitude);
-    if (column.categories) PublishCategories(index, *column.categories);
+    const ColumnRange& range = ranges_[static_cast<size_t>(index)];
+    ColumnFindings& column = columns_[static_cast<size_t>(index)];
+    // What the rows hold was answered, whether a probe asked about it too or not.
+    if (!column.missing.is_known && !range.has_missing) column.missing.refusal = kUnasked;
+    const bool is_float = input.type == Type::kFloat64 || input.type == Type::kFloat32;
+    if (is_float && !column.infinity.is_known && !range.has_infinity)
+      column.infinity.refusal = kUnasked;
+    if (input.type == Type::kString && !column.categories.is_known)
+      column.categories.refusal = kUnasked;
+    input.allows_missing = !column.missing.refusal;
+    input.missing_reason = column.missing.refusal.value_or("");
+    input.allows_infinity = !column.infinity.refusal && is_float;
+    if (column.missing.refusal) Add(input, "missing", column.missing);
+    if (column.infinity.refusal) Add(input, "infinity", column.infinity);
+    if (is_float || input.type == Type::kInt64) PublishMagnitude(index);
+    if (column.categories.refusal) PublishCategories(index);
   }
 
-  void PublishCategories(int index, const std::string& reason) {
+  void PublishMagnitude(int index) {
     package::Input& input = found_.signature.inputs[static_cast<size_t>(index)];
-    Add(input, "categories", 0, reason);
+    ColumnFindings& column = columns_[static_cast<size_t>(index)];
+    if (column.refused_min == 0) {
+      if (column.tried_max >= MagnitudeMax(input.type)) return;
+      input.abs_max = package::Bound{
+          .value = std::max(column.accepted_max, ranges_[static_cast<size_t>(index)].abs_max),
+          .refused_by_original = false,
+          .reason = "no probe asked the original about larger numbers"};
+      column.magnitude.refusal = input.abs_max->reason;
+    }
+    Add(input, "abs_max", column.magnitude, input.abs_max->value);
+  }
+
+  void PublishCategories(int index) {
+    package::Input& input = found_.signature.inputs[static_cast<size_t>(index)];
+    const Said& said = columns_[static_cast<size_t>(index)].categories;
+    const std::string& reason = *said.refusal;
+    Add(input, "categories", said);
     const Strings& strings = std::get<Strings>(rows_.column(index));
     std::set<std::string> seen;
     for (int64_t row = 0; row < rows_.rows() && seen.size() <= kCategoriesMax; ++row) {
@@ -261,11 +346,12 @@ class Finder {
         fmt::format("the original refuses what it does not know ({})", reason);
   }
 
-  void Add(const package::Input& input, std::string kind, double abs_max, std::string reason) {
+  void Add(const package::Input& input, std::string kind, const Said& said, double abs_max = 0) {
     found_.refusals.push_back({.column = input.name,
                                .kind = std::move(kind),
                                .abs_max = abs_max,
-                               .reason = std::move(reason)});
+                               .reason = *said.refusal,
+                               .is_asked = said.is_asked});
   }
 
   const Columns& rows_;
@@ -275,78 +361,7 @@ class Finder {
   Findings found_;
 };
 
-int64_t RowsPerCall(const Columns& rows) {
-  return std::clamp<int64_t>(kOriginalCellsMax / std::max(1, rows.width()), 1, kOriginalRowsMax);
-}
-
 }  // namespace
-
-Result<engine::Predictions> Questions::Call(const Columns& columns) {
-  auto answers = original_.Predict(columns);
-  if (poll_) PENSTOCK_TRY(poll_());
-  if (!answers.ok()) return answers;
-  PENSTOCK_TRY(CheckAnswers(signature_, *answers, columns.rows()));
-  return answers;
-}
-
-Result<engine::Predictions> Questions::AskRows() {
-  engine::Predictions all;
-  std::vector<int64_t> chunk;
-  for (int64_t begin = 0; begin < rows_.rows(); begin += RowsPerCall(rows_)) {
-    chunk.clear();
-    for (int64_t row = begin; row < std::min(rows_.rows(), begin + RowsPerCall(rows_)); ++row)
-      chunk.push_back(row);
-    Append(PENSTOCK_TRY(Call(rows_.Gather(chunk))), all);
-  }
-  return all;
-}
-
-Result<std::vector<Reply>> Questions::Ask(std::span<const Probe> probes) {
-  std::vector<Reply> replies(probes.size());
-  const auto limit = static_cast<size_t>(RowsPerCall(rows_));
-  for (size_t begin = 0; begin < probes.size();) {
-    // One kind a call: a missing value turns a whole column of integers into floating point
-    // numbers.
-    size_t end = begin;
-    while (end < probes.size() && end - begin < limit && probes[end].kind == probes[begin].kind)
-      ++end;
-    PENSTOCK_TRY(AskRange(probes.subspan(begin, end - begin),
-                          std::span(replies).subspan(begin, end - begin)));
-    begin = end;
-  }
-  return replies;
-}
-
-Status Questions::AskRange(std::span<const Probe> probes, std::span<Reply> replies) {
-  auto answers = original_.Predict(Apply(rows_, probes));
-  if (poll_) PENSTOCK_TRY(poll_());
-  if (answers.ok()) {
-    PENSTOCK_TRY(CheckAnswers(signature_, *answers, static_cast<int64_t>(probes.size())));
-    for (size_t i = 0; i < probes.size(); ++i) {
-      replies[i].answer = TakeRow(signature_, *answers, static_cast<int64_t>(i));
-    }
-    return {};
-  }
-  if (answers.status().code() == Code::kCancelled) return answers.status();
-  if (probes.size() == 1) {
-    replies[0] = {.is_refused = true, .reason = ReasonOf(answers.status())};
-    return {};
-  }
-  // What is alike stands side by side: where the first is refused, the next ones will be.
-  size_t single = 0;
-  bool is_refused = true;
-  while (is_refused && single < probes.size()) {
-    PENSTOCK_TRY(AskRange(probes.subspan(single, 1), replies.subspan(single, 1)));
-    is_refused = replies[single].is_refused;
-    ++single;
-  }
-  if (single == probes.size()) return {};
-  const size_t half = single + (probes.size() - single) / 2;
-  if (half > single)
-    PENSTOCK_TRY(
-        AskRange(probes.subspan(single, half - single), replies.subspan(single, half - single)));
-  return AskRange(probes.subspan(half), replies.subspan(half));
-}
 
 Result<Findings> FindRefusals(const package::Signature& signature, const Columns& rows,
                               const std::vector<ColumnRange>& ranges, std::span<const Probe> probes,

@@ -34,6 +34,12 @@ json::Value BorderToJson(const T& border) {
   return value;
 }
 
+json::Value RefusalToJson(const Refusal& refusal) {
+  json::Value value = BorderToJson(refusal);
+  value.Set("asked", refusal.is_asked);
+  return value;
+}
+
 template <typename T, typename F>
 json::Array ListOf(const std::vector<T>& items, F to_json) {
   json::Array list;
@@ -75,9 +81,11 @@ json::Value ParityReport::ToJson() const {
       {"rows", rows},
       {"probes", probes},
       {"probes_refused", probes_refused},
+      {"probes_assumed", probes_assumed},
+      {"probes_unasked", probes_unasked},
       {"seed", static_cast<int64_t>(seed)},
       {"original_row_ns", original_row_ns},
-      {"refusals", ListOf(refusals, BorderToJson<Refusal>)},
+      {"refusals", ListOf(refusals, RefusalToJson)},
       {"candidates", ListOf(candidates, CandidateToJson)}};
 }
 

@@ -75,7 +75,6 @@ Status Try(std::vector<Search>& searches, std::span<const Bracket> brackets,
 }
 
 Status TryGuesses(std::vector<Search>& searches, const HoldsAt& holds_at) {
-  constexpr double kRough = 0.01;
   const auto most = [&](std::vector<double> Search::* guesses) {
     size_t count = 0;
     for (const Search& search : searches) count = std::max(count, (search.*guesses).size());
@@ -104,6 +103,12 @@ Status TryGuesses(std::vector<Search>& searches, const HoldsAt& holds_at) {
 }
 
 }  // namespace
+
+std::vector<bool> EvenPlaces(size_t count, size_t size) {
+  std::vector<bool> is_chosen(size);
+  for (size_t i = 0; i < count; ++i) is_chosen[i * size / count] = true;
+  return is_chosen;
+}
 
 Status Narrow(std::vector<Search>& searches, const Precision& precision, const HoldsAt& holds_at) {
   PENSTOCK_TRY(TryGuesses(searches, holds_at));

@@ -18,8 +18,10 @@ struct Search {
   double low = 0;
   double high = 0;
   std::vector<double> guesses;        // where it may be: each is tried, with the number after it
-  std::vector<double> rough_guesses;  // the same, but a hundredth below and above it are tried
+  std::vector<double> rough_guesses;  // the same, but kRough below and above it are tried
 };
+
+inline constexpr double kRough = 0.01;  // of a rough guess
 
 // A magnitude to try for searches[index].
 struct Trial {
@@ -37,6 +39,9 @@ struct Precision {
   double from =
       0;  // of magnitudes from here on; smaller ones are narrowed down until they are neighbours
 };
+
+// `count` of `size` places, evenly spaced; count <= size.
+std::vector<bool> EvenPlaces(size_t count, size_t size);
 
 // Tries the guesses, then halves all searches in step, so that one call of `holds_at` serves every
 // column.

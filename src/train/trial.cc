@@ -21,6 +21,7 @@ constexpr int64_t kShuffledBatchSize = 256;
 constexpr int64_t kPaceRows =
     256;  // rows by which the pace of a pass is judged, and that it has at least
 constexpr int64_t kLatencyCalls = 200;
+constexpr size_t kProbesTogether = 64;   // made in one go, of one kind; each is asked by itself
 constexpr double kLimitRelative = 1e-3;  // how exactly the limits of an engine are found
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
@@ -233,23 +234,33 @@ class CandidateTrial {
   Status RunProbes() {
     limits_.resize(evidence_.ranges.size());
     const std::vector<Probe>& probes = evidence_.findings.probes;
-    for (size_t i = 0; i < probes.size(); ++i) {
-      if (i % 64 == 0) PENSTOCK_TRY(Poll());
-      const Reply& reply = evidence_.findings.replies[i];
-      if (reply.is_refused) continue;
-      const Columns changed = Apply(evidence_.rows, std::span(&probes[i], 1));
-      const Verdict verdict = Judge(changed, 0, reply);
-      if (!IsLimit(probes[i], verdict) && !verdict.distance.agrees) {
-        KeepProbe(probes[i], changed, reply, verdict);
-      } else if (IsLimit(probes[i], verdict)) {
-        ++report_.probes_limited;
-        NoteLimit(probes[i]);
-      } else {
-        ++report_.probes_agreed;
-        NoteAgreement(probes[i]);
-      }
+    for (size_t begin = 0; begin < probes.size();) {
+      PENSTOCK_TRY(Poll());
+      size_t end = begin;
+      while (end < probes.size() && end - begin < kProbesTogether &&
+             probes[end].kind == probes[begin].kind)
+        ++end;
+      const Columns changed = Apply(evidence_.rows, std::span(probes).subspan(begin, end - begin));
+      for (size_t i = begin; i < end; ++i) RunProbe(i, changed, static_cast<int64_t>(i - begin));
+      begin = end;
     }
     return {};
+  }
+
+  void RunProbe(size_t index, const Columns& changed, int64_t row) {
+    const Probe& probe = evidence_.findings.probes[index];
+    const Reply& reply = evidence_.findings.replies[index];
+    if (reply.is_refused) return;
+    const Verdict verdict = Judge(changed, row, reply);
+    if (!IsLimit(probe, verdict) && !verdict.distance.agrees) {
+      KeepProbe(probe, changed, row, reply, verdict);
+    } else if (IsLimit(probe, verdict)) {
+      ++report_.probes_limited;
+      NoteLimit(probe);
+    } else {
+      ++report_.probes_agreed;
+      NoteAgreement(probe);
+    }
   }
 
   // Whether a probe tells what cannot be vouched for, rather than that the engine is wrong: it lies
@@ -291,12 +302,12 @@ class CandidateTrial {
     limits.agreed_max = std::max(limits.agreed_max, MagnitudeOf(probe));
   }
 
-  void KeepProbe(const Probe& probe, const Columns& changed, const Reply& reply,
+  void KeepProbe(const Probe& probe, const Columns& changed, int64_t row, const Reply& reply,
                  const Verdict& verdict) {
     ++report_.probes_differing;
     Keep({.row = GivenRow(probe.row, evidence_.rows.rows(), evidence_.rows_given),
           .probe = ToText(signature_, probe),
-          .inputs = RecordToJson(signature_, changed, 0),
+          .inputs = RecordToJson(signature_, changed, row),
           .original = AnswerToJson(signature_, reply.answer, 0),
           .native = verdict.answered.ok() ? AnswerToJson(signature_, answers_, 0)
                                           : Refused(verdict.answered.message()),
@@ -309,6 +320,7 @@ class CandidateTrial {
 
   Status FindLimits() {
     report_.signature = signature_;
+    evidence_.questions.GiveTime(options_.seconds_of_probes_max);
     std::vector<Search> searches;
     for (size_t i = 0; i < limits_.size(); ++i) {
       PublishFlags(i);
@@ -348,7 +360,7 @@ class CandidateTrial {
     std::vector<bool> agrees(trials.size(), true);
     for (size_t i = 0; i < probes.size(); ++i) {
       const Columns changed = Apply(evidence_.rows, std::span(&probes[i], 1));
-      const bool holds = !replies[i].is_refused && [&] {
+      const bool holds = replies[i].is_asked && !replies[i].is_refused && [&] {
         const Verdict verdict = Judge(changed, 0, replies[i]);
         return verdict.distance.agrees && verdict.is_finite;
       }();
