@@ -27,6 +27,9 @@ from _penstock import (
     UnknownError,
 )
 from _penstock import version as __version__
+from penstock._app.artifact import ModelArtifact
+from penstock._app.dataset import Dataset, data_reader
+from penstock._app.model import Model, model
 from penstock._parity import Parity
 from penstock._register import register
 from penstock._service import Service
@@ -38,10 +41,13 @@ __all__ = [
     "AlreadyExistsError",
     "CancelledError",
     "DataLossError",
+    "Dataset",
     "DeadlineExceededError",
     "FailedPreconditionError",
     "InternalError",
     "InvalidArgumentError",
+    "Model",
+    "ModelArtifact",
     "ModelVersion",
     "NotFoundError",
     "OutOfRangeError",
@@ -56,7 +62,9 @@ __all__ = [
     "UnimplementedError",
     "UnknownError",
     "__version__",
+    "data_reader",
     "load",
+    "model",
     "models",
     "read",
     "register",

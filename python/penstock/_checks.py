@@ -29,8 +29,9 @@ def quoted(names: Sequence[str]) -> str:
 
 def did_you_mean(name: str, names: Sequence[str]) -> str:
     """Return " Did you mean 'x'?" or nothing."""
-    near = difflib.get_close_matches(name, names, n=1)
-    return f". Did you mean '{near[0]}'?" if near else ""
+    folded = {each.casefold(): each for each in names}
+    near = difflib.get_close_matches(name.casefold(), folded, n=1)
+    return f". Did you mean '{folded[near[0]]}'?" if near else ""
 
 
 def check_columns(model: Any, container: Container) -> Container:

@@ -11,6 +11,7 @@ from contextlib import closing
 import pandas as pd
 import pytest
 from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 
 import penstock
@@ -35,7 +36,9 @@ def names() -> dict[str, object]:
     with closing(sqlite3.connect("digits.db")) as connection:
         load_digits(as_frame=True).frame.to_sql("digits", connection, index=False)
         connection.commit()
-    return {"penstock": penstock, "clf": clf, "X": X, "y": y}
+    frame = pd.concat([X.assign(churned=y)] * 25, ignore_index=True)
+    bought = {"pd": pd, "LogisticRegression": LogisticRegression, "frame": frame}
+    return {"penstock": penstock, "clf": clf, "X": X, "y": y, **bought}
 
 
 @pytest.mark.parametrize("example", examples(), ids=lambda example: example.name)

@@ -1,0 +1,572 @@
+"""Model: the functions that make, train, judge and use a model."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from _penstock import FailedPreconditionError, InvalidArgumentError, UnimplementedError
+from penstock._app import steps
+from penstock._app.artifact import ModelArtifact, load_default, save_default
+from penstock._app.dataset import Dataset
+from penstock._app.frames import check_targets
+from penstock._app.hyperparameters import REQUIRED, HyperparameterSpace, make_untrained
+from penstock._app.steps import UNKNOWN, Function, Role, Step, check_types, step_of
+from penstock._app.training import (
+    as_trained,
+    check_part_count,
+    checked_metric,
+    data_count,
+    fit_default,
+    joined,
+    sklearn_order,
+)
+from penstock._checks import quoted
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from penstock._version import ModelVersion
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+MODEL_PATH_VARIABLES = ("PENSTOCK_MODEL_PATH", "UNIONML_MODEL_PATH")
+GOALS = ("maximize", "minimize")
+_log = logging.getLogger("penstock")
+
+
+class Model:
+    """What is trained on a dataset, and the functions for it.
+
+    With an estimator that has ``fit`` and ``predict`` every function has a default, so that
+    ``Model("digits", LogisticRegression, dataset=digits)`` alone trains, predicts and registers.
+    A decorated function stays the function it was.
+
+    Parameters
+    ----------
+    name
+        Of the model, as it is registered.
+    init
+        Makes an untrained model of hyperparameters: a class, or a function of keywords or of one
+        dictionary.
+    dataset
+        What it is trained on.
+    hyperparameters
+        Their types and defaults, where the signature of ``init`` does not tell: a dataclass, or a
+        dictionary of names with types or default values.
+    hyperparameter_config
+        The same as a dictionary of names with types; UnionML's name for it.
+    goal
+        Whether a better model has a higher ("maximize") or lower ("minimize") metric.
+
+    Examples
+    --------
+    >>> customers = penstock.Dataset("customers", source=lambda: frame, targets=["churned"])
+    >>> model = penstock.Model("churn", LogisticRegression, dataset=customers)
+    >>> fitted, metrics = model.train(hyperparameters={"C": 0.5})
+    >>> sorted(metrics)
+    ['test', 'train']
+    """
+
+    def __init__(
+        self,
+        name: str = "model",
+        init: Callable[..., Any] | None = None,
+        *,
+        dataset: Dataset,
+        hyperparameters: Mapping[str, Any] | type | None = None,
+        hyperparameter_config: Mapping[str, Any] | None = None,
+        goal: str = "maximize",
+    ) -> None:
+        if not isinstance(dataset, Dataset):
+            raise InvalidArgumentError(
+                f"dataset is {dataset!r}; a penstock.Dataset was expected, which says where the "
+                f"rows of the model come from"
+            )
+        if goal not in GOALS:
+            raise InvalidArgumentError(f"goal is '{goal}'; {quoted(GOALS)} are what there is")
+        if hyperparameters is not None and hyperparameter_config is not None:
+            raise InvalidArgumentError(
+                "hyperparameters and hyperparameter_config are two names of one thing; give one"
+            )
+        self.name = name
+        self.dataset = dataset
+        self.goal = goal
+        self.artifact: ModelArtifact | None = None
+        self._init = init
+        self._config = hyperparameters if hyperparameters is not None else hyperparameter_config
+        self._space = HyperparameterSpace(init, self._config)
+        self._steps: dict[str, Step] = {}
+        self._callbacks: list[Step] = []
+        self._training_features: list[Any] = []
+
+    def __repr__(self) -> str:
+        """Return the model with what the user gave to it."""
+        own = list(self._steps)
+        told = f", own {quoted(own)}" if own else ""
+        state = "trained" if self.artifact else "not trained"
+        return f"Model('{self.name}', dataset '{self.dataset.name}', {state}{told})"
+
+    # The decorators.
+
+    def init(self, function: Any = None, /, **options: Any) -> Any:
+        """Decorate ``(hyperparameters) -> model``: makes the untrained model."""
+        return self._decorate(steps.INIT, function, options)
+
+    def trainer(self, function: Any = None, /, **options: Any) -> Any:
+        """Decorate ``(model, features, targets, *, ...) -> model``.
+
+        Keyword-only arguments are given as ``trainer_kwargs``.
+        """
+        return self._decorate(steps.TRAINER, function, options)
+
+    def evaluator(self, function: Any = None, /, **options: Any) -> Any:
+        """Decorate ``(model, features, targets) -> metric``, called once for each split.
+
+        A metric is a number, or a dictionary of numbers by name.
+        """
+        return self._decorate(steps.EVALUATOR, function, options)
+
+    def predictor(
+        self,
+        function: Any = None,
+        /,
+        *,
+        callbacks: Sequence[Function] | None = None,
+        **options: Any,
+    ) -> Any:
+        """Decorate ``(model, features) -> predictions``.
+
+        Parameters
+        ----------
+        callbacks
+            Functions ``(model, features, predictions)`` that are called after each prediction. What
+            they raise is logged, and the prediction is answered.
+        """
+        self._callbacks = [step_of(steps.CALLBACK, each) for each in callbacks or []]
+        return self._decorate(steps.PREDICTOR, function, options)
+
+    def saver(self, function: Any = None, /, **options: Any) -> Any:
+        """Decorate ``(model_object, hyperparameters, file, ...)``: writes a model to a file."""
+        return self._decorate(steps.SAVER, function, options)
+
+    def loader(self, function: Any = None, /, **options: Any) -> Any:
+        """Decorate ``(file, ...) -> model_object``: reads what the saver wrote."""
+        return self._decorate(steps.MODEL_LOADER, function, options)
+
+    def _decorate(self, role: Role, function: Any, options: Mapping[str, Any]) -> Any:
+        def decorate(decorated: F) -> F:
+            self._set(role, decorated, options)
+            return decorated
+
+        return decorate if function is None else decorate(function)
+
+    def _set(self, role: Role, function: Function, options: Mapping[str, Any]) -> None:
+        before = dict(self._steps)
+        self._steps[role.name] = step_of(role, function, options)
+        try:
+            self._check_types()
+        except InvalidArgumentError:
+            self._steps = before
+            raise
+        if role is steps.INIT:
+            self._space = HyperparameterSpace(function, self._config)
+
+    def _check_types(self) -> None:
+        """Hold the types that functions declare against each other, as far as they are there."""
+        maker = self._steps.get("init")
+        made: Any = maker.returns if maker else self._init if isinstance(self._init, type) else None
+        trainer = self._steps.get("trainer")
+        if trainer and made not in (None, UNKNOWN):
+            given = maker or Step(steps.INIT, self._init or object)
+            check_types(given, made, trainer, 0)
+        giver = trainer if trainer and trainer.returns is not UNKNOWN else None
+        for role in ("evaluator", "predictor"):
+            if giver and role in self._steps:
+                check_types(giver, giver.returns, self._steps[role], 0)
+
+    @property
+    def hyperparameter_type(self) -> type:
+        """Return a dataclass of the hyperparameters, with their types and defaults."""
+        fields: list[Any] = []
+        for each in self._space.known.values():
+            hint = Any if each.type is UNKNOWN else each.type
+            has_default = each.default is not REQUIRED
+            default = each.default
+            made = dataclasses.field(default_factory=lambda value=default: value)  # type: ignore[misc]
+            fields.append((each.name, hint, made) if has_default else (each.name, hint))
+        return dataclasses.make_dataclass("Hyperparameters", fields, kw_only=True)
+
+    @property
+    def model_type(self) -> Any:
+        """Return the declared type of the model, or None."""
+        maker = self._steps.get("init")
+        if maker is not None:
+            return None if maker.returns is UNKNOWN else maker.returns
+        return self._init if isinstance(self._init, type) else None
+
+    @property
+    def prediction_type(self) -> Any:
+        """Return the declared type of predictions, or None."""
+        predictor = self._steps.get("predictor")
+        return None if predictor is None or predictor.returns is UNKNOWN else predictor.returns
+
+    @property
+    def predict_callbacks(self) -> list[Function]:
+        """Return the functions that are called after each prediction."""
+        return [callback.function for callback in self._callbacks]
+
+    @property
+    def trainer_params(self) -> dict[str, Any]:
+        """Return the keyword arguments of the trainer."""
+        trainer = self._steps.get("trainer")
+        return {} if trainer is None else dict(trainer.options_of(data_count(trainer)))
+
+    # Training.
+
+    def train(
+        self,
+        hyperparameters: Any = None,
+        loader_kwargs: Mapping[str, Any] | None = None,
+        splitter_kwargs: Mapping[str, Any] | None = None,
+        parser_kwargs: Mapping[str, Any] | None = None,
+        trainer_kwargs: Mapping[str, Any] | None = None,
+        **reader_kwargs: Any,
+    ) -> tuple[Any, dict[str, Any]]:
+        """Read, split, train and evaluate, in this process; the outcome is ``artifact`` too.
+
+        Parameters
+        ----------
+        hyperparameters
+            A dictionary, or an instance of a dataclass.
+        loader_kwargs, splitter_kwargs, parser_kwargs, trainer_kwargs
+            Arguments of these steps, by name.
+        **reader_kwargs
+            Arguments of the reader.
+
+        Returns
+        -------
+        tuple
+            What the trainer returned, and by split what the evaluator returned.
+
+        Raises
+        ------
+        InvalidArgumentError
+            Something does not fit; the message says what, and how to mend it. What functions of
+            yours raise comes back as it is.
+        """
+        values = self._space.resolve(hyperparameters)
+        options = self._trainer_options(trainer_kwargs or {})
+        raw = self.dataset.read(**reader_kwargs)
+        parsed = self.dataset.get_data(raw, loader_kwargs, splitter_kwargs, parser_kwargs)
+        check_targets(parsed, self.dataset.feature_key)
+        fitted = self._fit(self._untrained(values), parsed["train"], options)
+        metrics = {name: self._evaluate(fitted, name, parts) for name, parts in parsed.items()}
+        self.artifact = ModelArtifact(fitted, values, metrics)
+        self._training_features = [parts[self.dataset.feature_key] for parts in parsed.values()]
+        return fitted, metrics
+
+    def _trainer_options(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        trainer = self._steps.get("trainer")
+        if trainer is None:
+            if given:
+                raise InvalidArgumentError(
+                    f"trainer_kwargs has '{next(iter(given))}'; the model '{self.name}' has no "
+                    f"trainer of its own to take it"
+                )
+            return {}
+        data = len(trainer.parameters) if trainer.takes_any_data else data_count(trainer)
+        trainer.check_keywords(given, "trainer_kwargs", data)
+        trainer.check_required(given, "trainer_kwargs", data)
+        return dict(given)
+
+    def _untrained(self, values: dict[str, Any]) -> Any:
+        maker = self._steps["init"].function if "init" in self._steps else self._init
+        if maker is None:
+            raise FailedPreconditionError(
+                f"the model '{self.name}' has nothing that makes an untrained model: pass init=, "
+                f"or decorate a function with @model.init"
+            )
+        return make_untrained(maker, values)
+
+    def _fit(self, model: Any, parts: Sequence[Any], options: Mapping[str, Any]) -> Any:
+        trainer = self._steps.get("trainer")
+        if trainer is None:
+            return fit_default(self.name, model, parts, self.dataset.feature_key)
+        check_part_count(trainer, parts)
+        fitted = trainer.function(model, *parts, **options)
+        if fitted is None:
+            raise InvalidArgumentError(
+                f"{trainer.title} returned nothing; return the trained model at its end"
+            )
+        return fitted
+
+    def _evaluate(self, fitted: Any, split: str, parts: Sequence[Any]) -> Any:
+        evaluator = self._steps.get("evaluator")
+        if evaluator is not None:
+            check_part_count(evaluator, parts)
+            metric = evaluator.function(fitted, *parts)
+            return checked_metric(metric, evaluator.title, split)
+        if not hasattr(fitted, "score"):
+            raise FailedPreconditionError(
+                f"a {type(fitted).__name__} has no score to judge it by; decorate a function with "
+                f"@model.evaluator"
+            )
+        score = fitted.score(*sklearn_order(parts, self.dataset.feature_key))
+        return checked_metric(float(score), "the default evaluator", split)
+
+    # Prediction.
+
+    def predict(self, features: Any = None, **reader_kwargs: Any) -> Any:
+        """Return predictions for features, or for what the dataset's reader returns.
+
+        Parameters
+        ----------
+        features
+            What ``Dataset.get_features`` takes; None: the rows that the reader returns.
+        **reader_kwargs
+            Arguments of the reader.
+
+        Raises
+        ------
+        FailedPreconditionError
+            The model is not trained.
+        """
+        artifact = self._trained()
+        if features is not None:
+            if reader_kwargs:
+                raise InvalidArgumentError(
+                    f"features and '{next(iter(reader_kwargs))}', an argument of the reader, were "
+                    f"given; give one of them"
+                )
+            return self._predict(artifact, self.dataset.get_features(features))
+        raw = self.dataset.read(**reader_kwargs)
+        return self._predict(artifact, self.dataset.features_for_prediction(raw))
+
+    def _predict(self, artifact: ModelArtifact, features: Any) -> Any:
+        fitted = artifact.model_object
+        features = as_trained(fitted, features)
+        predictor = self._steps.get("predictor")
+        if predictor is None and not hasattr(fitted, "predict"):
+            raise FailedPreconditionError(
+                f"a {type(fitted).__name__} has no predict; decorate a function with "
+                f"@model.predictor"
+            )
+        predictions = (
+            fitted.predict(features) if predictor is None else predictor.function(fitted, features)
+        )
+        for callback in self._callbacks:
+            try:
+                callback.function(fitted, features, predictions)
+            except Exception:
+                _log.exception("%s failed; the prediction is not touched by that", callback.title)
+        return predictions
+
+    def _trained(self) -> ModelArtifact:
+        if self.artifact is None:
+            raise FailedPreconditionError(
+                f"the model '{self.name}' is not trained: call train, or load a file or a version"
+            )
+        return self.artifact
+
+    # Files and versions.
+
+    def save(self, file: Any, *args: Any, **kwargs: Any) -> Any:
+        """Write the trained model, its hyperparameters and metrics to a file.
+
+        Parameters
+        ----------
+        file
+            A path, or an object to write bytes to.
+        *args, **kwargs
+            For the saver.
+        """
+        artifact = self._trained()
+        saver = self._steps.get("saver")
+        if saver is None:
+            return save_default(artifact, file, *args, **kwargs)
+        given = artifact.model_object, artifact.hyperparameters, file
+        return saver.function(*given, *args, **kwargs)
+
+    def load(self, file: Any, *args: Any, **kwargs: Any) -> Any:
+        """Read a trained model from a file; it is ``artifact`` from then on.
+
+        Opening a file may run code that is in it: open your own.
+
+        Parameters
+        ----------
+        file
+            A path, or an object to read bytes from.
+        *args, **kwargs
+            For the loader.
+        """
+        self.artifact = self._read(file, *args, **kwargs)
+        return self.artifact.model_object
+
+    def _read(self, file: Any, *args: Any, **kwargs: Any) -> ModelArtifact:
+        loader = self._steps.get("loader")
+        if loader is None:
+            return load_default(file, self._untrained, *args, **kwargs)
+        return ModelArtifact(loader.function(file, *args, **kwargs))
+
+    def load_from_env(self, variable: str | None = None, *args: Any, **kwargs: Any) -> Any:
+        """Read a trained model from the file that an environment variable names.
+
+        Parameters
+        ----------
+        variable
+            None: ``PENSTOCK_MODEL_PATH``, else ``UNIONML_MODEL_PATH``.
+        """
+        names = MODEL_PATH_VARIABLES if variable is None else (variable,)
+        path = next((os.environ[name] for name in names if os.environ.get(name)), None)
+        if path is None:
+            raise FailedPreconditionError(
+                f"no environment variable names the model's file; set {names[0]} to its path"
+            )
+        return self.load(path, *args, **kwargs)
+
+    def resolve_model_artifact(
+        self,
+        model_object: Any = None,
+        model_version: str | None = None,
+        app_version: str | None = None,
+        model_file: str | PathLike[str] | None = None,
+        loader_kwargs: Mapping[str, Any] | None = None,
+    ) -> ModelArtifact:
+        """Return the artifact that is meant: of an object, a file, or the one at hand.
+
+        Raises
+        ------
+        InvalidArgumentError
+            More than one source was given.
+        """
+        given = [
+            name
+            for name, value in (
+                ("model_object", model_object),
+                ("model_version", model_version),
+                ("model_file", model_file),
+            )
+            if value is not None
+        ]
+        if len(given) > 1:
+            raise InvalidArgumentError(f"{quoted(given)} were given; give one of them")
+        if model_object is not None:
+            return ModelArtifact(model_object)
+        if model_file is not None:
+            return self._read(Path(model_file), **dict(loader_kwargs or {}))
+        if model_version is not None or app_version is not None:
+            raise UnimplementedError(
+                "versions of an app come with a later release; penstock.load('name@N') opens a "
+                "registered version"
+            )
+        return self._trained()
+
+    def register(self, *, name: str | None = None, home: Any = None) -> ModelVersion:
+        """Register the trained model as the next version, with parity on the rows of all splits.
+
+        Parameters
+        ----------
+        name
+            None: the model's.
+        home
+            As for ``penstock.register``.
+
+        Raises
+        ------
+        FailedPreconditionError
+            The model was not trained in this process, so there are no rows to check it on.
+        UnimplementedError
+            A function of yours stands between the model and its answers.
+        """
+        from penstock._register import register
+
+        artifact = self._trained()
+        if not self._training_features:
+            raise FailedPreconditionError(
+                f"the model '{self.name}' was not trained in this process, so there are no rows to "
+                f"check it on: call train, or penstock.register(model.artifact.model_object, X, "
+                f"name='{self.name}')"
+            )
+        self._check_is_plain()
+        rows = joined(self._training_features)
+        return register(artifact.model_object, rows, name=name or self.name, home=home)
+
+    def _check_is_plain(self) -> None:
+        own = [role for role in ("predictor",) if role in self._steps]
+        if self.dataset.has_own_feature_steps:
+            own.append("feature functions")
+        if own:
+            raise UnimplementedError(
+                f"the model '{self.name}' answers through {quoted(own)} of yours, which services "
+                f"run with a later release; penstock.register(model.artifact.model_object, X, "
+                f"name='{self.name}') makes a service of the model alone"
+            )
+
+    def remote(self, *args: Any, **kwargs: Any) -> None:
+        """Accept UnionML's settings of a Flyte backend, which need no counterpart here.
+
+        Training, versions and services run on this machine; other machines are contexts.
+        """
+        del args
+        _log.warning(
+            "model.remote(%s) maps to the context 'local': the registry of this machine. "
+            "Registries and targets elsewhere are contexts of Penstock's own.",
+            ", ".join(kwargs),
+        )
+
+    def serve(self, app: Any, remote: bool = False, **unused: Any) -> None:
+        """Add ``/``, ``/predict`` and ``/health`` to a FastAPI app.
+
+        The app answers in Python, through your functions; ``register().serve()`` is the native
+        service.
+
+        Parameters
+        ----------
+        app
+            A FastAPI app. ``PENSTOCK_MODEL_PATH`` names the file of a trained model, unless the
+            model is trained already.
+        """
+        del remote, unused
+        from penstock._app.fastapi import mount
+
+        mount(self, app)
+
+
+def model(
+    function: Function | None = None,
+    /,
+    *,
+    dataset: Dataset,
+    name: str | None = None,
+    **settings: Any,
+) -> Any:
+    """Decorate a function that makes an untrained model; its keywords are the hyperparameters.
+
+    Parameters
+    ----------
+    dataset
+        What the model is trained on.
+    name
+        Of the model; None: the function's.
+    **settings
+        As ``Model`` takes them.
+
+    Examples
+    --------
+    >>> customers = penstock.Dataset("customers", source=lambda: frame, targets=["churned"])
+    >>> @penstock.model(dataset=customers)
+    ... def churn(C: float = 1.0) -> LogisticRegression:
+    ...     return LogisticRegression(C=C)
+    >>> churn
+    Model('churn', dataset 'customers', not trained)
+    """
+
+    def decorate(decorated: Function) -> Model:
+        return Model(name or decorated.__name__, decorated, dataset=dataset, **settings)
+
+    return decorate if function is None else decorate(function)
