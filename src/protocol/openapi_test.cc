@@ -38,7 +38,10 @@ json::Value Sorted(json::Value value) {
   return sorted;
 }
 
-MATCHER_P(IsJson, text, "") { return Sorted(arg) == Sorted(*json::Parse(text)); }
+MATCHER_P(IsJson, text, "") {
+  *result_listener << "which is " << json::Write(arg);
+  return Sorted(arg) == Sorted(*json::Parse(text));
+}
 
 class OpenApiTest : public testing::Test {
  protected:
