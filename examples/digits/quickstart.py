@@ -7,6 +7,7 @@ version 2.
 from __future__ import annotations
 
 import json
+import shlex
 import sqlite3
 import sys
 import urllib.error
@@ -21,6 +22,7 @@ from sklearn.preprocessing import StandardScaler
 import penstock
 
 DATABASE = Path("digits.db")
+TUTORIAL = Path(__file__).resolve().parents[2] / "docs" / "tutorial" / "first-model.md"
 
 
 def say(step: str) -> None:
@@ -46,6 +48,18 @@ def post(url: str, body: object) -> tuple[int, dict[str, object]]:
             return response.status, json.load(response)
     except urllib.error.HTTPError as error:
         return error.code, json.load(error)
+
+
+def say_where_next(version: penstock.ModelVersion) -> None:
+    """Print lines for a shell that may stand anywhere, in any environment."""
+    say("Where next")
+    print(f"cd {shlex.quote(str(Path.cwd()))}")
+    activate = Path(sys.prefix) / "bin" / "activate"
+    if activate.is_file():
+        print(f"source {shlex.quote(str(activate))}")
+    print(f"penstock models show digits@{version.version}    # the evidence")
+    print("penstock serve digits             # the same service from the shell, until Ctrl-C")
+    print(f"# {TUTORIAL}: the same steps with your own model")
 
 
 def main() -> int:
@@ -81,13 +95,11 @@ def main() -> int:
         status, problem = post(f"{service.url}/predict", {"features": short})
         print(f"63 pixels          -> {status} {problem['detail']} (at {problem['pointer']})")
         right = right and status == 422
-    print("stopped cleanly")
+    has_stopped_well = service.stop()
+    print("stopped cleanly" if has_stopped_well else "the server did not stop cleanly")
 
-    say("Where next")
-    print(f"penstock models show digits@{version.version}    the evidence")
-    print("penstock serve digits           the same service from the shell")
-    print("docs/tutorial/first-model.md    the same steps with your own model")
-    return 0 if right else 1
+    say_where_next(version)
+    return 0 if right and has_stopped_well else 1
 
 
 if __name__ == "__main__":

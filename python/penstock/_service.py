@@ -52,13 +52,20 @@ class Service:
         """Tell whether the server's process is there."""
         return self._process.poll() is None
 
-    def stop(self) -> None:
-        """Let the server finish what it has begun, and end it. Does nothing the second time."""
+    def stop(self) -> bool:
+        """Let the server finish what it has begun, and end it. Does nothing the second time.
+
+        Returns
+        -------
+        bool
+            Whether the server ended by itself and without an error. False too in a fork of the
+            process that started it, which leaves the server alone.
+        """
         atexit.unregister(self.stop)
         if os.getpid() != self._owner:
-            return
+            return False
         with self._lock:
-            _end(self._process, STOP_S_MAX)
+            return _end(self._process, STOP_S_MAX)
 
     def __enter__(self) -> Service:  # noqa: PYI034
         return self
@@ -148,7 +155,8 @@ def _last(told: collections.deque[str]) -> str:
     return sentence.removeprefix("penstock-server: ")
 
 
-def _end(process: subprocess.Popen[bytes], seconds_max: float) -> None:
+def _end(process: subprocess.Popen[bytes], seconds_max: float) -> bool:
+    """End a process, by force where it takes too long; tell whether it ended well by itself."""
     if process.stdin is not None:
         with contextlib.suppress(BrokenPipeError):
             process.stdin.close()
@@ -159,3 +167,4 @@ def _end(process: subprocess.Popen[bytes], seconds_max: float) -> None:
         process.wait()
     if process.stdout is not None:
         process.stdout.close()
+    return process.returncode == 0

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import re
+import runpy
 import shutil
 import signal
 import socket
@@ -16,8 +18,11 @@ from pathlib import Path
 
 import pytest
 
+import penstock
+
 ROOT = Path(__file__).resolve().parents[2]
 CHURN = ROOT / "examples" / "churn"
+QUICKSTART = ROOT / "examples" / "digits" / "quickstart.py"
 
 
 def environment_of_a_user() -> dict[str, str]:
@@ -41,11 +46,51 @@ def run(command: list[str], folder: Path) -> str:
 
 
 def test_quickstart_runs_twice_and_registers_version_2(tmp_path: Path) -> None:
-    script = str(ROOT / "examples" / "digits" / "quickstart.py")
-    assert "digits@1" in run([sys.executable, script], tmp_path)
-    again = run([sys.executable, script], tmp_path)
+    assert "digits@1" in run([sys.executable, str(QUICKSTART)], tmp_path)
+    again = run([sys.executable, str(QUICKSTART)], tmp_path)
     assert "digits@2" in again
-    assert "stopped cleanly" in again
+    assert "\nstopped cleanly\n" in again
+
+
+def test_where_next_works_as_printed_wherever_the_user_stands(tmp_path: Path) -> None:
+    made, elsewhere = tmp_path / "made here", tmp_path / "elsewhere"
+    made.mkdir()
+    elsewhere.mkdir()
+    _, lines = run([sys.executable, str(QUICKSTART)], made).split("== Where next\n")
+    assert str(ROOT / "docs" / "tutorial" / "first-model.md") in lines
+    *before, serve = [line for line in lines.splitlines() if not line.startswith("#")]
+    assert serve.startswith("penstock serve digits ")
+    # A shell in which nothing is activated; the ports that the line leaves out may be taken.
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(elsewhere), "PENSTOCK_SERVE_PORT": "0"}
+    with subprocess.Popen(
+        ["bash", "-e", "-c", "\n".join([*before, f"exec {serve}"])],
+        cwd=elsewhere,
+        env=environment | {"PENSTOCK_SERVE_ADMIN_PORT": "0"},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as shell:
+        assert shell.stdout is not None
+        shown = list(itertools.takewhile(lambda line: " on http://" not in line, shell.stdout))
+        assert shell.poll() is None
+        shell.terminate()
+        assert shell.wait(60) == 0
+    assert shown[0] == "digits@1\n"
+    assert any("1,797 rows" in line for line in shown)
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_quickstart_fails_where_the_server_does_not_stop_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main = runpy.run_path(str(QUICKSTART))["main"]
+    stop = penstock.Service.stop
+    monkeypatch.setattr(penstock.Service, "stop", lambda service: stop(service) and False)
+    monkeypatch.setenv("PENSTOCK_HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert main() == 1
+    told = capsys.readouterr().out
+    assert "did not stop cleanly" in told
+    assert "stopped cleanly" not in told
 
 
 def test_first_block(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 import _penstock
 import penstock
+from penstock import _service
 
 GONE_S_MAX = 20.0
 IRIS = load_iris(return_X_y=True)
@@ -191,6 +192,23 @@ def test_stopping_twice_is_fine(version) -> None:
     service.stop()
     service.stop()
     assert service._process.returncode == 0
+
+
+def test_stop_tells_whether_the_server_ended_well_by_itself(
+    version, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = version.serve()
+    assert service.stop() is True
+    assert service.stop() is True
+    killed = version.serve()
+    os.kill(killed._process.pid, signal.SIGKILL)
+    assert killed.stop() is False
+    monkeypatch.setattr(_service, "STOP_S_MAX", 0.1)
+    stuck = version.serve()
+    os.kill(stuck._process.pid, signal.SIGSTOP)
+    assert stuck.stop() is False
+    assert stuck.stop() is False
+    assert not stuck.is_running
 
 
 def test_two_services_take_ports_of_their_own(version) -> None:
