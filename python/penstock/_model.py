@@ -156,7 +156,7 @@ def _describe(
                 f"the {type(model).__name__} predicts {width} labels a row, as text; several "
                 f"labels a row are possible as numbers only: encode the labels before fitting"
             )
-        reason = "it predicts several labels a row, which only a Python worker can serve"
+        reason = "it predicts several labels a row, and a model for each label would be native"
         return Answers("other", None, "", prediction_type, width, dtype, None, reason)
     classes = _classes_of(model, container, prediction_type, task)
     if classes is None:

@@ -34,6 +34,16 @@ std::string HintClause(const std::string& hint) {
   return hint.empty() ? "" : fmt::format("; {}", WithoutPeriod(hint));
 }
 
+// What would let a form pass whose only fault may be that it computes in float32.
+std::string_view Remedy(const ParityReport& report) {
+  const bool is_rounded = std::ranges::any_of(report.candidates, [](const auto& candidate) {
+    return candidate.entry.precision == package::Type::kFloat32 && candidate.differing_rows > 0;
+  });
+  return is_rounded
+             ? "; fit the model on X.astype('float32') if what float32 rounds is what differs"
+             : "";
+}
+
 std::string ReasonOf(const ParityReport& report, const std::string& hint) {
   if (report.chosen) {
     const CandidateReport& chosen = report.candidates[*report.chosen];
@@ -44,8 +54,9 @@ std::string ReasonOf(const ParityReport& report, const std::string& hint) {
   }
   if (report.candidates.empty())
     return fmt::format("Python worker: the model has no native form{}.", HintClause(hint));
-  return fmt::format("Python worker: no native form answers as the model does{}{}.",
-                     FailedReasons(report, report.candidates.size()), HintClause(hint));
+  return fmt::format("Python worker: no native form answers as the model does{}{}{}.",
+                     FailedReasons(report, report.candidates.size()), Remedy(report),
+                     HintClause(hint));
 }
 
 bool IsPlain(const Columns& rows, int64_t row) {

@@ -224,7 +224,10 @@ def _reason(model: Any, error: Exception | None) -> str:
     told = first_line(error) if error is not None else "no message"
     if len(told) > REASON_MAX:
         told = told[:REASON_MAX].rsplit(" ", 1)[0] + " ..."
-    return f"skl2onnx cannot convert the {type(model).__name__} ({type(error).__name__}: {told})"
+    return (
+        f"skl2onnx cannot convert the {type(model).__name__} ({type(error).__name__}: {told}), and "
+        f"a model of estimators that it converts would run in ONNX Runtime"
+    )
 
 
 def _prepared(model: Any) -> Any:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from _penstock import own_evaluator
+from penstock._checks import quoted
 from penstock._export import NotExportableError, Subject, encoding, tensor
 from penstock._export.parts import check_keeps_its_answers, keeps
 
@@ -57,7 +58,9 @@ def own_candidate(subject: Subject) -> Candidate:
         if t == "string"
     ]
     if text:
-        raise NotExportableError(f"column '{text[0]}' holds text, which it does not encode yet")
+        raise NotExportableError(
+            f"column '{text[0]}' holds text, and it takes numbers alone: encode it before fitting"
+        )
     check_keeps_its_answers(subject.model)
     *transformers, final = steps_of(subject.model)
     _check_known(transformers, final)
@@ -97,7 +100,10 @@ def _check_known(transformers: list[Any], final: Any) -> None:
     scalers = _scalers()
     for transformer in transformers:
         if not any(keeps(transformer, base, "transform") for base in scalers):
-            raise NotExportableError(f"{type(transformer).__name__} is none of its scalers")
+            raise NotExportableError(
+                f"{type(transformer).__name__} is none of its scalers, which are "
+                f"{quoted([base.__name__ for base in scalers])}"
+            )
     if not any(is_known(final) for is_known, _ in _finals()):
         raise NotExportableError(_unknown(final))
 
