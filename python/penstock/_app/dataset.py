@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, overload
+from typing import Any, overload
 
 from _penstock import FailedPreconditionError, InvalidArgumentError
 from penstock._app import steps
+from penstock._app.declaration import Declaration, F
 from penstock._app.frames import (
     as_frame,
     check_columns,
@@ -19,15 +20,13 @@ from penstock._app.frames import (
     split_frame,
 )
 from penstock._app.source import filled
-from penstock._app.steps import UNKNOWN, Function, Role, Step, check_types, step_of
+from penstock._app.steps import UNKNOWN, Function, Role, check_types
 from penstock._checks import did_you_mean, quoted
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 SPLIT_NAMES = {1: ("train",), 2: ("train", "test"), 3: ("train", "validation", "test")}
 
 
-class Dataset:
+class Dataset(Declaration):
     """Rows, and the steps from a source to what a model is trained on.
 
     Every step has a default for tables, so that ``Dataset("digits", source=uri,
@@ -74,13 +73,12 @@ class Dataset:
         shuffle: bool = True,
         random_state: int | None = 12345,
     ) -> None:
-        self.name = name
+        super().__init__(name)
         self.features = _names("features", features)
         self.targets = _names("targets", targets)
         self.test_size = test_size
         self.shuffle = shuffle
         self.random_state = random_state
-        self._steps: dict[str, Step] = {}
         self._feature_key = 0
         self._source = source if isinstance(source, str) else None
         if source is not None and not isinstance(source, str):
@@ -150,23 +148,10 @@ class Dataset:
         """Decorate ``(features) -> features``, run once in training and once in each prediction."""
         return self._decorate(steps.FEATURE_TRANSFORMER, function, options)
 
-    def _decorate(self, role: Role, function: Any, options: Mapping[str, Any]) -> Any:
-        def decorate(decorated: F) -> F:
-            self._set(role, decorated, options)
-            return decorated
-
-        return decorate if function is None else decorate(function)
-
     def _set(self, role: Role, function: Function, options: Mapping[str, Any]) -> None:
-        before = dict(self._steps)
-        self._steps[role.name] = step_of(role, function, options)
+        super()._set(role, function, options)
         if role is steps.READER:
             self._source = None
-        try:
-            self._check_types()
-        except InvalidArgumentError:
-            self._steps = before
-            raise
 
     def _check_types(self) -> None:
         """Hold what each step returns against what the next takes, as far as both are there."""

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import os
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from _penstock import FailedPreconditionError, InvalidArgumentError, UnimplementedError
 from penstock._app import steps
-from penstock._app.artifact import ModelArtifact, load_default, save_default
+from penstock._app.artifact import ModelArtifact
 from penstock._app.dataset import Dataset
 from penstock._app.frames import check_targets
 from penstock._app.hyperparameters import REQUIRED, HyperparameterSpace, make_untrained
 from penstock._app.steps import UNKNOWN, Function, Role, Step, check_types, step_of
+from penstock._app.trainable import Trainable
 from penstock._app.training import (
     as_trained,
     check_part_count,
@@ -28,18 +27,13 @@ from penstock._app.training import (
 from penstock._checks import quoted
 
 if TYPE_CHECKING:
-    from os import PathLike
-
     from penstock._version import ModelVersion
 
-F = TypeVar("F", bound=Callable[..., Any])
-
-MODEL_PATH_VARIABLES = ("PENSTOCK_MODEL_PATH", "UNIONML_MODEL_PATH")
 GOALS = ("maximize", "minimize")
 _log = logging.getLogger("penstock")
 
 
-class Model:
+class Model(Trainable):
     """What is trained on a dataset, and the functions for it.
 
     With an estimator that has ``fit`` and ``predict`` every function has a default, so that
@@ -93,14 +87,12 @@ class Model:
             raise InvalidArgumentError(
                 "hyperparameters and hyperparameter_config are two names of one thing; give one"
             )
-        self.name = name
+        super().__init__(name)
         self.dataset = dataset
         self.goal = goal
-        self.artifact: ModelArtifact | None = None
         self._init = init
         self._config = hyperparameters if hyperparameters is not None else hyperparameter_config
         self._space = HyperparameterSpace(init, self._config)
-        self._steps: dict[str, Step] = {}
         self._callbacks: list[Step] = []
         self._training_features: list[Any] = []
 
@@ -158,21 +150,8 @@ class Model:
         """Decorate ``(file, ...) -> model_object``: reads what the saver wrote."""
         return self._decorate(steps.MODEL_LOADER, function, options)
 
-    def _decorate(self, role: Role, function: Any, options: Mapping[str, Any]) -> Any:
-        def decorate(decorated: F) -> F:
-            self._set(role, decorated, options)
-            return decorated
-
-        return decorate if function is None else decorate(function)
-
     def _set(self, role: Role, function: Function, options: Mapping[str, Any]) -> None:
-        before = dict(self._steps)
-        self._steps[role.name] = step_of(role, function, options)
-        try:
-            self._check_types()
-        except InvalidArgumentError:
-            self._steps = before
-            raise
+        super()._set(role, function, options)
         if role is steps.INIT:
             self._space = HyperparameterSpace(function, self._config)
 
@@ -196,8 +175,7 @@ class Model:
         for each in self._space.known.values():
             hint = Any if each.type is UNKNOWN else each.type
             has_default = each.default is not REQUIRED
-            default = each.default
-            made = dataclasses.field(default_factory=lambda value=default: value)  # type: ignore[misc]
+            made = _field(each.default)
             fields.append((each.name, hint, made) if has_default else (each.name, hint))
         return dataclasses.make_dataclass("Hyperparameters", fields, kw_only=True)
 
@@ -366,105 +344,7 @@ class Model:
                 _log.exception("%s failed; the prediction is not touched by that", callback.title)
         return predictions
 
-    def _trained(self) -> ModelArtifact:
-        if self.artifact is None:
-            raise FailedPreconditionError(
-                f"the model '{self.name}' is not trained: call train, or load a file or a version"
-            )
-        return self.artifact
-
-    # Files and versions.
-
-    def save(self, file: Any, *args: Any, **kwargs: Any) -> Any:
-        """Write the trained model, its hyperparameters and metrics to a file.
-
-        Parameters
-        ----------
-        file
-            A path, or an object to write bytes to.
-        *args, **kwargs
-            For the saver.
-        """
-        artifact = self._trained()
-        saver = self._steps.get("saver")
-        if saver is None:
-            return save_default(artifact, file, *args, **kwargs)
-        given = artifact.model_object, artifact.hyperparameters, file
-        return saver.function(*given, *args, **kwargs)
-
-    def load(self, file: Any, *args: Any, **kwargs: Any) -> Any:
-        """Read a trained model from a file; it is ``artifact`` from then on.
-
-        Opening a file may run code that is in it: open your own.
-
-        Parameters
-        ----------
-        file
-            A path, or an object to read bytes from.
-        *args, **kwargs
-            For the loader.
-        """
-        self.artifact = self._read(file, *args, **kwargs)
-        return self.artifact.model_object
-
-    def _read(self, file: Any, *args: Any, **kwargs: Any) -> ModelArtifact:
-        loader = self._steps.get("loader")
-        if loader is None:
-            return load_default(file, self._untrained, *args, **kwargs)
-        return ModelArtifact(loader.function(file, *args, **kwargs))
-
-    def load_from_env(self, variable: str | None = None, *args: Any, **kwargs: Any) -> Any:
-        """Read a trained model from the file that an environment variable names.
-
-        Parameters
-        ----------
-        variable
-            None: ``PENSTOCK_MODEL_PATH``, else ``UNIONML_MODEL_PATH``.
-        """
-        names = MODEL_PATH_VARIABLES if variable is None else (variable,)
-        path = next((os.environ[name] for name in names if os.environ.get(name)), None)
-        if path is None:
-            raise FailedPreconditionError(
-                f"no environment variable names the model's file; set {names[0]} to its path"
-            )
-        return self.load(path, *args, **kwargs)
-
-    def resolve_model_artifact(
-        self,
-        model_object: Any = None,
-        model_version: str | None = None,
-        app_version: str | None = None,
-        model_file: str | PathLike[str] | None = None,
-        loader_kwargs: Mapping[str, Any] | None = None,
-    ) -> ModelArtifact:
-        """Return the artifact that is meant: of an object, a file, or the one at hand.
-
-        Raises
-        ------
-        InvalidArgumentError
-            More than one source was given.
-        """
-        given = [
-            name
-            for name, value in (
-                ("model_object", model_object),
-                ("model_version", model_version),
-                ("model_file", model_file),
-            )
-            if value is not None
-        ]
-        if len(given) > 1:
-            raise InvalidArgumentError(f"{quoted(given)} were given; give one of them")
-        if model_object is not None:
-            return ModelArtifact(model_object)
-        if model_file is not None:
-            return self._read(Path(model_file), **dict(loader_kwargs or {}))
-        if model_version is not None or app_version is not None:
-            raise UnimplementedError(
-                "versions of an app come with a later release; penstock.load('name@N') opens a "
-                "registered version"
-            )
-        return self._trained()
+    # Versions and services.
 
     def register(self, *, name: str | None = None, home: Any = None) -> ModelVersion:
         """Register the trained model as the next version, with parity on the rows of all splits.
@@ -570,3 +450,7 @@ def model(
         return Model(name or decorated.__name__, decorated, dataset=dataset, **settings)
 
     return decorate if function is None else decorate(function)
+
+
+def _field(default: Any) -> Any:
+    return dataclasses.field(default_factory=lambda: default)
