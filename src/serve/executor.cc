@@ -50,7 +50,8 @@ void Executor::Run(int thread) {
     try {
       job(thread);
     } catch (const std::exception&) {
-      // Of memory, for instance: whoever waits learns it from what the job held.
+      // Of memory, for instance: whoever waits learns it when what the job held goes.
+      job = nullptr;
     }
     job = nullptr;  // what it holds is freed before the next wait, not after
     lock.lock();
