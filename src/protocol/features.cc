@@ -90,7 +90,7 @@ class Decoder {
     if (input_.rows() != first_row_ + rows) input_.Resize(first_row_ + rows);
   }
 
-  // 400: what stands at the cursor is not JSON.
+  // 400: what stands at the cursor is not JSON, or too deep to tell.
   bool Malformed();
   bool Expect(bool is_met, const char* fault) {
     return is_met || (cursor_.Fail(fault), Malformed());
@@ -456,6 +456,14 @@ bool Decoder::TooManyRows(int64_t rows_max) {
 }
 
 bool Decoder::Malformed() {
+  if (cursor_.fault() == JsonCursor::kTooDeep) {
+    problem_ = {.http_status = 400,
+                .detail = fmt::format(
+                    "objects and lists are nested too deep: level {} opens at byte {}, and "
+                    "kJsonDepthMax = {} are read; send one value a column, which takes 3 levels",
+                    kJsonDepthMax + 1, cursor_.offset() - 1, kJsonDepthMax)};
+    return false;
+  }
   problem_ = {.http_status = 400,
               .detail = fmt::format("the body is not JSON: at byte {}: {}", cursor_.offset(),
                                     cursor_.fault())};

@@ -212,12 +212,26 @@ TEST_F(FeaturesTest, SaysThatABodyIsNotJsonEvenWhenItAlsoWouldNotFit) {
 
 TEST_F(FeaturesTest, RefusesDepthWithoutACrash) {
   const std::string deep(10'000, '[');
-  ExpectRefused("{\"features\":" + deep + std::string(10'000, ']') + "}", 400, "",
-                "nested too deep");
-  ExpectRefused("{\"features\":" + deep, 400, "", "nested too deep");
+  // The object is level 1, the list at byte 12 is level 2.
+  const std::string sentence =
+      "objects and lists are nested too deep: level 65 opens at byte 75, and kJsonDepthMax = 64 "
+      "are read; send one value a column, which takes 3 levels";
+  ExpectRefused("{\"features\":" + deep + std::string(10'000, ']') + "}", 400, "", sentence);
+  ExpectRefused("{\"features\":" + deep, 400, "", sentence);
+  EXPECT_EQ(Decode("{\"features\":" + deep)->detail, sentence) << "it may well be JSON";
+  // A row with more values than columns is read by another way.
+  ExpectRefused("{\"features\":[[1,1,\"a\",true," + deep, 400, "", "level 65 opens at byte");
   std::string objects = "{\"features\":";
   for (int i = 0; i < 10'000; ++i) objects += "{\"a\":";
-  ExpectRefused(objects, 400, "", "nested too deep");
+  ExpectRefused(objects, 400, "", "level 65 opens at byte");
+}
+
+TEST_F(FeaturesTest, WhatIsJustNotTooDeepIsToldAsWhatDoesNotFit) {
+  const auto nested = [](size_t levels) {
+    return "{\"features\":" + std::string(levels - 1, '[') + std::string(levels - 1, ']') + "}";
+  };
+  EXPECT_EQ(Decode(nested(64))->http_status, 422);
+  EXPECT_EQ(Decode(nested(65))->http_status, 400);
 }
 
 TEST_F(FeaturesTest, BoundsTheRowsOfARequest) {

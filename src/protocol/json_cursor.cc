@@ -232,7 +232,7 @@ bool JsonCursor::SkipValue(int depth_max) {
     if (next == '{' || next == '[') {
       ++at_;
       if (closers.size() >= static_cast<size_t>(depth_max))
-        return Fail("objects and lists are nested too deep");
+        return Fail(kTooDeep);
       closers.push_back(next == '{' ? '}' : ']');
       if (Take(closers.back())) {
         closers.pop_back();

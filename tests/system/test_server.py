@@ -97,7 +97,13 @@ def test_the_id_holds_the_time_and_the_callers_key_comes_back(server: Server) ->
         ('{"features": [[1, 2]]', 400, None, "not JSON"),
         ("", 400, None, "empty"),
         (b'{"features": [["\xff", 2]]}', 400, None, "not UTF-8"),
-        ('{"features": ' + "[" * 10_000 + "]" * 10_000 + "}", 400, None, "nested too deep"),
+        (
+            '{"features": ' + "[" * 10_000 + "]" * 10_000 + "}",
+            400,
+            None,
+            "objects and lists are nested too deep: level 65 opens at byte 76, and"
+            " kJsonDepthMax = 64 are read; send one value a column, which takes 3 levels",
+        ),
     ],
 )
 def test_what_bad_features_get(
