@@ -12,20 +12,20 @@ penstock_folder(observe   LAYER 1  USES base)
 penstock_folder(table     LAYER 1  USES base                                                 PARTS nanoarrow)
 
 penstock_folder(http      LAYER 2  USES base os)
-penstock_folder(sql       LAYER 2  USES base os                                              PARTS sqlite3)
+penstock_folder(sql       LAYER 2  USES base                                                 PARTS sqlite3)
 
 penstock_folder(store     LAYER 3  USES base os)
 penstock_folder(package   LAYER 3  USES base json os)
 
 penstock_folder(data      LAYER 4  USES base json os table sql                              PARTS sqlite3)
-penstock_folder(engine    LAYER 4  USES base json os package                                 PARTS onnxruntime)
+penstock_folder(engine    LAYER 4  USES base json package                                    PARTS onnxruntime)
 penstock_folder(registry  LAYER 4  USES base json os sql store package)
 
-penstock_folder(train     LAYER 5  USES base json os package engine)
-penstock_folder(serve     LAYER 5  USES base json os observe package engine)
+penstock_folder(train     LAYER 5  USES base json package engine)
+penstock_folder(serve     LAYER 5  USES base json observe package engine)
 
 penstock_folder(protocol  LAYER 6  USES base json observe http package engine serve          PARTS simdjson)
-penstock_folder(follow    LAYER 6  USES base os observe package engine serve)
+penstock_folder(follow    LAYER 6  USES base os observe package serve)
 
 penstock_folder(cli       LAYER 9  USES base json config os table data package engine registry train  PARTS cli11)
 

@@ -6,12 +6,10 @@
 #include <cstring>
 #include <memory>
 
-#include "http/request.h"
-
 namespace penstock::http {
 
-// The bytes received on a connection and not used yet, with room for more behind them and
-// kBodyPaddingBytes readable behind the room. Holds no memory until it is needed.
+// The bytes received on a connection and not used yet, with room for more behind them. Holds no
+// memory until it is needed.
 class Buffer {
  public:
   static constexpr size_t kFirstBytes = 4096;
@@ -23,9 +21,7 @@ class Buffer {
 
   // Where to receive to, and how many bytes.
   char* room() { return data() + size_; }
-  size_t room_bytes() const {
-    return capacity_ == 0 ? 0 : capacity_ - kBodyPaddingBytes - begin_ - size_;
-  }
+  size_t room_bytes() const { return capacity_ - begin_ - size_; }
 
   void Append(size_t bytes) { size_ += bytes; }
   void SetSize(size_t size) { size_ = size; }
@@ -45,8 +41,7 @@ class Buffer {
       if (room_bytes() >= room_min) return;
     }
     size_t capacity = std::max(kFirstBytes, 2 * capacity_);
-    if (missing > 0 && capacity_ > 0)
-      capacity = std::min(capacity, size_ + missing + kBodyPaddingBytes);
+    if (missing > 0 && capacity_ > 0) capacity = std::min(capacity, size_ + missing);
     auto bytes = std::make_unique_for_overwrite<char[]>(capacity);
     if (size_ > 0) std::memcpy(bytes.get(), bytes_.get(), size_);
     bytes_ = std::move(bytes);

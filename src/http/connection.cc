@@ -31,7 +31,7 @@ constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
 }  // namespace
 
-Connection::Connection(FileDescriptor socket, LoopState& loop)
+Connection::Connection(os::FileDescriptor socket, LoopState& loop)
     : socket_(std::move(socket)), loop_(loop), parser_(loop.limits), since_ms_(loop.now_ms) {}
 
 void Connection::OnEvents(uint32_t events) {

@@ -23,7 +23,7 @@ namespace penstock::http {
 // everything: an ordinary request costs one recv and one send.
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
-  Connection(FileDescriptor socket, LoopState& loop);
+  Connection(os::FileDescriptor socket, LoopState& loop);
 
   int fd() const { return socket_.get(); }
   bool has_ended() const { return phase_ == Phase::kEnded; }
@@ -78,7 +78,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool IsOver(int64_t since_ms, int64_t ms_max) const { return loop_.now_ms - since_ms > ms_max; }
   size_t unsent() const { return out_.size() - sent_; }
 
-  FileDescriptor socket_;
+  os::FileDescriptor socket_;
   LoopState& loop_;
   Phase phase_ = Phase::kServing;
   Buffer in_;

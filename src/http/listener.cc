@@ -56,8 +56,9 @@ Status ListenError(int error, const ListenAddress& address) {
 }
 
 // The socket, or an errno value.
-int TryListen(const addrinfo& info, FileDescriptor& socket) {
-  socket = FileDescriptor(::socket(info.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+int TryListen(const addrinfo& info, os::FileDescriptor& socket) {
+  socket =
+      os::FileDescriptor(::socket(info.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!socket.is_open()) return errno;
   const int on = 1;
   ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);

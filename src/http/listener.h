@@ -32,7 +32,7 @@ class Listener {
   void Close() { socket_.Close(); }
 
  private:
-  FileDescriptor socket_;
+  os::FileDescriptor socket_;
   int port_ = 0;
 };
 

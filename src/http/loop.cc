@@ -121,7 +121,7 @@ bool Loop::EndTurn() {
 }
 
 void Loop::HandleLetters(Mailbox::Letters letters) {
-  for (FileDescriptor& socket : letters.sockets) Add(std::move(socket));
+  for (os::FileDescriptor& socket : letters.sockets) Add(std::move(socket));
   for (const std::shared_ptr<Connection>& connection : letters.completed) connection->OnCompleted();
   for (const std::function<void()>& task : letters.tasks) task();
 }
@@ -163,7 +163,7 @@ void Loop::BeginDrain(int64_t idle_linger_ms) {
 
 void Loop::Accept() {
   for (int i = 0; i < kAcceptsPerTurnMax; ++i) {
-    FileDescriptor socket(
+    os::FileDescriptor socket(
         ::accept4(listener_->fd(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (socket.is_open()) {
       TakeIn(std::move(socket));
@@ -193,7 +193,7 @@ void Loop::PauseAccepting() {
   ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, listener_->fd(), nullptr);
 }
 
-void Loop::TakeIn(FileDescriptor socket) {
+void Loop::TakeIn(os::FileDescriptor socket) {
   state_.counts.connections_accepted.Add();
   int64_t open = 0;
   Loop* least = this;
@@ -215,14 +215,14 @@ void Loop::TakeIn(FileDescriptor socket) {
   }
 }
 
-void Loop::RefuseOne(FileDescriptor socket) {
+void Loop::RefuseOne(os::FileDescriptor socket) {
   state_.counts.connections_refused.Add();
   if (refused_open_ == kRefusedOpenMax) return;
   ++refused_open_;
   Add(std::move(socket))->Refuse();
 }
 
-std::shared_ptr<Connection> Loop::Add(FileDescriptor socket) {
+std::shared_ptr<Connection> Loop::Add(os::FileDescriptor socket) {
   auto connection = std::make_shared<Connection>(std::move(socket), state_);
   connection->slot = connections_.size();
   connections_.push_back(connection);

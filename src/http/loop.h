@@ -49,17 +49,17 @@ class Loop {
   void Accept();
   void AcceptAll();
   void PauseAccepting();
-  void TakeIn(FileDescriptor socket);
-  void RefuseOne(FileDescriptor socket);
-  std::shared_ptr<Connection> Add(FileDescriptor socket);
+  void TakeIn(os::FileDescriptor socket);
+  void RefuseOne(os::FileDescriptor socket);
+  std::shared_ptr<Connection> Add(os::FileDescriptor socket);
   void ProceedAgain();
   void Reap();
   void EndAll();
 
   std::unique_ptr<Handler> handler_;
   LoopState state_;
-  FileDescriptor epoll_;
-  FileDescriptor timer_;
+  os::FileDescriptor epoll_;
+  os::FileDescriptor timer_;
   std::vector<std::shared_ptr<Connection>> connections_;
   std::vector<Connection*> turn_;  // kept to reuse its memory
   int refused_open_ = 0;

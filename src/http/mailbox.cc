@@ -11,20 +11,6 @@
 
 namespace penstock::http {
 
-FileDescriptor& FileDescriptor::operator=(FileDescriptor&& other) noexcept {
-  if (this != &other) {
-    Close();
-    fd_ = other.Release();
-  }
-  return *this;
-}
-
-int FileDescriptor::Release() { return std::exchange(fd_, -1); }
-
-void FileDescriptor::Close() {
-  if (fd_ >= 0) ::close(Release());
-}
-
 Mailbox::Mailbox() : wake_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
   PENSTOCK_CHECK(wake_.is_open());
 }
@@ -45,7 +31,7 @@ void Mailbox::Complete(std::shared_ptr<Connection> connection) {
   Post([&](Letters& letters) { letters.completed.push_back(std::move(connection)); });
 }
 
-void Mailbox::Give(FileDescriptor socket) {
+void Mailbox::Give(os::FileDescriptor socket) {
   Post([&](Letters& letters) { letters.sockets.push_back(std::move(socket)); });
 }
 

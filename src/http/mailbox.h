@@ -6,26 +6,11 @@
 #include <mutex>
 #include <vector>
 
+#include "os/file_descriptor.h"
+
 namespace penstock::http {
 
 class Connection;
-
-// An open file descriptor, closed on destruction.
-class FileDescriptor {
- public:
-  explicit FileDescriptor(int fd = -1) : fd_(fd) {}
-  ~FileDescriptor() { Close(); }
-  FileDescriptor(FileDescriptor&& other) noexcept : fd_(other.Release()) {}
-  FileDescriptor& operator=(FileDescriptor&& other) noexcept;
-
-  int get() const { return fd_; }
-  bool is_open() const { return fd_ >= 0; }
-  int Release();
-  void Close();
-
- private:
-  int fd_;
-};
 
 // What other threads want of a loop. It outlives the loop, so that an answer may come at any time.
 // Thread-safe.
@@ -33,7 +18,7 @@ class Mailbox {
  public:
   struct Letters {
     std::vector<std::shared_ptr<Connection>> completed;
-    std::vector<FileDescriptor> sockets;
+    std::vector<os::FileDescriptor> sockets;
     std::vector<std::function<void()>> tasks;
   };
 
@@ -43,7 +28,7 @@ class Mailbox {
   // The deferred answer of a connection is complete.
   void Complete(std::shared_ptr<Connection> connection);
   // A new connection.
-  void Give(FileDescriptor socket);
+  void Give(os::FileDescriptor socket);
   // Something to run on the loop's thread. False, without a run, when the loop has ended.
   bool Run(std::function<void()> task);
 
@@ -58,7 +43,7 @@ class Mailbox {
   template <typename Put>
   bool Post(const Put& put);
 
-  FileDescriptor wake_;
+  os::FileDescriptor wake_;
   std::mutex mutex_;
   Letters letters_;
   bool is_woken_ = false;

@@ -37,8 +37,7 @@ class Parser {
 
   // data[0, size) begins with the request's first byte and holds what was passed before, unchanged
   // since, and new bytes behind it; it may have moved. Chunked bodies are undone in place: what
-  // follows the framing moves down, and size shrinks. After kDone, kBodyPaddingBytes behind size
-  // must be readable.
+  // follows the framing moves down, and size shrinks.
   Outcome Parse(char* data, size_t& size);
 
   // After kDone; its views point into the data of the last call.

@@ -9,9 +9,6 @@
 
 namespace penstock::http {
 
-// What simdjson and other readers with wide loads may read beyond a body.
-inline constexpr size_t kBodyPaddingBytes = 64;
-
 // One header line as offsets from the request's first byte, so that it survives a move of the
 // buffer.
 struct HeaderField {
@@ -30,17 +27,12 @@ class Request {
   std::string_view path;    // begins with '/' ("*" for OPTIONS *), not percent-decoded, without
                             // scheme and authority
   std::string_view query;   // what follows the first '?', or ""
-  // Chunks are undone. kBodyPaddingBytes bytes after its end may be read (their values mean
-  // nothing).
-  std::string_view body;
-  int minor_version = 1;  // of HTTP/1
+  std::string_view body;    // chunks are undone
+  int minor_version = 1;    // of HTTP/1
 
   // The value of the first header with this name (case-insensitive), without the white space around
   // it; nothing when there is none.
   std::optional<std::string_view> Header(std::string_view name) const;
-
-  // How many bytes may be read from body.data() on: the size plus kBodyPaddingBytes.
-  size_t body_capacity() const { return body.size() + kBodyPaddingBytes; }
 
  private:
   friend class Parser;

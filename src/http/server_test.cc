@@ -426,7 +426,7 @@ TEST_F(ServerTest, GoesOnWhenNoFileDescriptorIsLeft) {
   EXPECT_EQ(before.Call(TestGet("/echo")).status, 200);
   rlimit limit{};
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
-  const FileDescriptor client(::socket(AF_INET, SOCK_STREAM, 0));
+  const os::FileDescriptor client(::socket(AF_INET, SOCK_STREAM, 0));
   const rlimit none = {.rlim_cur = static_cast<rlim_t>(client.get()), .rlim_max = limit.rlim_max};
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
   sockaddr_in address{};

@@ -52,7 +52,7 @@ class TestClient {
  private:
   bool Fill();
 
-  FileDescriptor socket_;
+  os::FileDescriptor socket_;
   std::string buffer_;
   bool is_connected_ = false;
   bool is_at_end_ = false;

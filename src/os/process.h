@@ -11,26 +11,9 @@
 #include <vector>
 
 #include "base/result.h"
+#include "os/file_descriptor.h"
 
 namespace penstock::os {
-
-// An open file descriptor, closed on destruction. Moves, does not copy.
-class FileDescriptor {
- public:
-  FileDescriptor() = default;
-  explicit FileDescriptor(int fd) : fd_(fd) {}
-  FileDescriptor(FileDescriptor&& other) noexcept : fd_(other.Release()) {}
-  FileDescriptor& operator=(FileDescriptor&& other) noexcept;
-  ~FileDescriptor() { Close(); }
-
-  int get() const { return fd_; }
-  bool is_open() const { return fd_ >= 0; }
-  int Release() { return std::exchange(fd_, -1); }
-  void Close();
-
- private:
-  int fd_ = -1;
-};
 
 struct Pipe {
   FileDescriptor read;
