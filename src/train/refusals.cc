@@ -17,7 +17,7 @@ namespace {
 using package::Type;
 
 constexpr std::string_view kUnasked = "no probe asked the original about it";
-// Beyond any number that is meant: refused in some columns is enough.
+// From here on, what is refused in some columns is as well refused in all.
 constexpr double kFar = 1e30;
 
 bool IsNumberProbe(const Probe& probe) {
@@ -175,15 +175,27 @@ class Finder {
       if (reply[0].is_refused) reasons.insert(reply[0].reason);
       are_all_refused = are_all_refused && reply[0].is_refused;
     }
-    const auto is_far = [](const Probe& probe) {
-      return probe.kind == ProbeKind::kMagnitude && MagnitudeOf(probe) >= kFar;
-    };
-    const bool is_doubtful = !are_all_refused || reasons.size() > 1;
-    if (is_doubtful && (reasons.empty() || !std::ranges::all_of(others, is_far)))
-      return AskPlainly(others);
-    for (const Probe& probe : others) Note(probe, {.is_refused = true, .reason = *reasons.begin()});
-    found_.assumed += static_cast<int64_t>(others.size());
-    return {};
+    if (are_all_refused && reasons.size() == 1) {
+      Assume(others, *reasons.begin());
+      return {};
+    }
+    const auto near = std::ranges::stable_partition(
+        others, [&](const Probe& probe) { return !reasons.empty() && IsFar(probe); });
+    Assume(std::span(others.begin(), near.begin()), reasons.empty() ? "" : *reasons.begin());
+    return AskPlainly(near);
+  }
+
+  // Beyond any number that is meant, and beyond what the rows and the probes before it say.
+  bool IsFar(const Probe& probe) const {
+    const auto column = static_cast<size_t>(probe.column);
+    if (probe.kind == ProbeKind::kInfinity) return !ranges_[column].has_infinity;
+    return probe.kind == ProbeKind::kMagnitude && MagnitudeOf(probe) >= kFar &&
+           MagnitudeOf(probe) > columns_[column].accepted_max;
+  }
+
+  void Assume(std::span<const Probe> probes, const std::string& reason) {
+    for (const Probe& probe : probes) Note(probe, {.is_refused = true, .reason = reason});
+    found_.assumed += static_cast<int64_t>(probes.size());
   }
 
   // Whether the signature will refuse it, whatever the original says.
