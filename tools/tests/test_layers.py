@@ -94,6 +94,14 @@ def test_a_program_that_reaches_beyond_its_closure_is_refused(project: Path) -> 
     assert "server reaches src/json, which is outside its closure in cmake/layers.cmake." in told
 
 
+def test_a_module_that_reaches_beyond_its_closure_is_refused(project: Path) -> None:
+    module = "set(PENSTOCK_PYTHON ON)\npenstock_module(_module FOLDER sql CLOSURE base sql)\n"
+    write_table(project, GOOD + module)
+    code, told = configure(project)
+    assert code != 0
+    assert "_module reaches src/json, which is outside its closure in cmake/layers.cmake." in told
+
+
 def test_the_table_of_the_house_is_read_in_full() -> None:
     table = layers.read_table((ROOT / "cmake" / "layers.cmake").read_text())
     rows = (ROOT / "cmake" / "layers.cmake").read_text().count("\npenstock_folder(")
