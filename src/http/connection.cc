@@ -276,15 +276,27 @@ void Connection::TickServing() {
 }
 
 void Connection::TickIdle() {
+  const bool is_idle = IsOver(since_ms_, loop_.limits.idle_ms_max);
   const bool is_drained =
       loop_.is_draining && IsOver(std::max(since_ms_, loop_.drain_begin_ms), loop_.idle_linger_ms);
-  if (is_drained || IsOver(since_ms_, loop_.limits.idle_ms_max)) {
-    loop_.counts.timeouts_idle.Add();
+  if (is_idle || is_drained) {
+    if (TakesWhatHasArrived()) return;
+    if (is_idle) loop_.counts.timeouts_idle.Add();
     return Linger();
   }
   if (!IsOver(since_ms_, kKeepMemoryMs)) return;
   if (in_.empty()) in_.Release();
   if (out_.empty()) std::string().swap(out_);
+}
+
+// A request may lie in the socket whose event comes behind the tick in this very turn: what has
+// arrived is served, not dropped. True when something had.
+bool Connection::TakesWhatHasArrived() {
+  const int64_t answered = loop_.counts.requests.value();
+  is_readable_ = true;
+  Proceed();
+  return phase_ != Phase::kServing || parser_.has_begun() || unsent() > 0 ||
+         loop_.counts.requests.value() != answered;
 }
 
 void Connection::Refuse() {

@@ -75,6 +75,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void Discard();
   void TickServing();
   void TickIdle();
+  bool TakesWhatHasArrived();
   bool IsOver(int64_t since_ms, int64_t ms_max) const { return loop_.now_ms - since_ms > ms_max; }
   size_t unsent() const { return out_.size() - sent_; }
 
