@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from _penstock import InvalidArgumentError
-from penstock._columns import is_missing
+from penstock._columns import missing_in
 from penstock._model import ask, first_line
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def check_values(model: Any, container: Container) -> None:
     InvalidArgumentError
         With the column and the number of rows.
     """
-    for kind, find in {"NaN": _missing_in, "infinity": _infinite_in}.items():
+    for kind, find in {"NaN": missing_in, "infinity": _infinite_in}.items():
         for values, name in zip(container.columns, container.names, strict=True):
             rows = np.flatnonzero(find(values))
             if rows.size:
@@ -114,19 +115,11 @@ def _check_answers(model: Any, container: Container, name: str, kind: str, rows:
         ) from error
 
 
-def _missing_in(values: Any) -> Any:
-    if isinstance(values.dtype, np.dtype) and values.dtype.kind in "biufUS":
-        array = np.asarray(values)
-        return np.isnan(array) if array.dtype.kind == "f" else np.zeros(len(array), dtype=bool)
-    return np.array([is_missing(value) for value in values], dtype=bool)
-
-
 def _infinite_in(values: Any) -> Any:
     if getattr(values.dtype, "kind", "") == "f" and isinstance(values.dtype, np.dtype):
         return np.isinf(np.asarray(values))
-    return np.array(
-        [isinstance(value, float) and np.isinf(value) for value in values]
-        if values.dtype.kind == "O"
-        else np.zeros(len(values)),
-        dtype=bool,
-    )
+    if values.dtype.kind != "O":
+        return np.zeros(len(values), dtype=bool)
+    plain = values.tolist()
+    infinite = (isinstance(value, float) and math.isinf(value) for value in plain)
+    return np.fromiter(infinite, dtype=bool, count=len(plain))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -22,11 +21,28 @@ _REMEDIES = {
 }
 
 
+_MISSING_TYPES = {"NoneType", "NAType", "NaTType"}
+
+
 def is_missing(value: object) -> bool:
     """Tell whether a single value stands for "not there": None, NaN, pandas.NA."""
-    if value is None or type(value).__name__ in {"NAType", "NaTType"}:
+    if isinstance(value, str):
+        return False
+    if value is None or type(value).__name__ in _MISSING_TYPES:
         return True
     return isinstance(value, float | np.floating) and bool(np.isnan(value))
+
+
+def missing_in(values: Values) -> np.ndarray[Any, Any]:
+    """Return, for each value of a column, whether it is missing."""
+    dtype = values.dtype
+    if isinstance(dtype, np.dtype) and dtype.kind in "biufUS":
+        array = np.asarray(values)
+        return np.isnan(array) if dtype.kind == "f" else np.zeros(len(array), dtype=bool)
+    if hasattr(values, "isna"):
+        return np.asarray(values.isna(), dtype=bool)
+    plain = values.tolist()
+    return np.fromiter(map(is_missing, plain), dtype=bool, count=len(plain))
 
 
 def type_of(values: Values, name: str) -> str:
@@ -65,8 +81,14 @@ def type_of(values: Values, name: str) -> str:
     )
 
 
-def _type_of_objects(values: Iterable[object], name: str) -> str:
-    types = {type(value) for value in values if not is_missing(value)}
+def _type_of_objects(values: Values, name: str) -> str:
+    plain = values.tolist()
+    # By type first: to look at each of many texts would take seconds.
+    types = {t for t in set(map(type, plain)) if t.__name__ not in _MISSING_TYPES}
+    floats = tuple(t for t in types if issubclass(t, float | np.floating))
+    if floats:
+        types -= set(floats)
+        types |= {type(v) for v in plain if isinstance(v, floats) and not is_missing(v)}
     if all(issubclass(t, str) for t in types) and types:
         return "string"
     if all(issubclass(t, bool | np.bool_) for t in types) and types:
@@ -98,7 +120,7 @@ def to_column(values: Values, type_name: str, name: str) -> Column:
             f"column '{name}' holds {given} values; the model takes {type_name} there"
         )
     if type_name == "string":
-        return [None if is_missing(value) else str(value) for value in values]
+        return _texts(values)
     if type_name == "bool":
         return _bools(values)
     if type_name == "int64":
@@ -108,9 +130,16 @@ def to_column(values: Values, type_name: str, name: str) -> Column:
 
 def _is_widening(given: str, wanted: str, values: Values) -> bool:
     if wanted == "string":
-        return all(is_missing(value) for value in values)
+        return bool(missing_in(values).all())
     numbers = {"bool", "int64", "float32", "float64"}
     return given in numbers and wanted in numbers
+
+
+def _texts(values: Values) -> list[str | None]:
+    plain: list[Any] = values.tolist()
+    if set(map(type, plain)) <= {str}:
+        return plain
+    return [None if is_missing(value) else str(value) for value in plain]
 
 
 def _floats(values: Values, dtype: np.dtype[Any]) -> Column:
@@ -124,21 +153,33 @@ def _numbers(values: Values) -> np.ndarray[Any, Any]:
         return values.astype(values.dtype.newbyteorder("="), copy=False)
     if isinstance(getattr(values, "dtype", None), np.dtype) and values.dtype.kind in "biuf":
         return _numbers(values.to_numpy())
+    if hasattr(values, "to_numpy") and getattr(values.dtype, "categories", None) is None:
+        return np.asarray(values.to_numpy(dtype=np.float64, na_value=np.nan))
     return np.array([np.nan if is_missing(v) else v for v in values], dtype=np.float64)
 
 
 def _integers(values: Values, name: str) -> Column:
     if isinstance(values.dtype, np.dtype) and values.dtype.kind in "bif":
         return _numbers(values)
-    if any(is_missing(value) for value in values):
+    if missing_in(values).any():
         return _numbers(values)
-    largest = max((int(value) for value in values), default=0)
+    plain = _integers_as_they_are(values)
+    largest = int(plain.max()) if plain.size else 0
     if largest >= 2**63:
         raise InvalidArgumentError(
             f"column '{name}' holds {largest}; integers up to 2^63 - 1 were expected: keep such "
             f"numbers as text, or turn them into float64 before fitting"
         )
-    return np.array([int(value) for value in values], dtype=np.int64)
+    return plain.astype(np.int64)
+
+
+def _integers_as_they_are(values: Values) -> np.ndarray[Any, Any]:
+    dtype = values.dtype
+    if isinstance(dtype, np.dtype) and dtype.kind == "u":
+        return np.asarray(values)
+    if hasattr(values, "to_numpy") and dtype.kind in "iu":
+        return np.asarray(values.to_numpy(dtype=f"{dtype.kind}8"))
+    return np.array([int(value) for value in values], dtype=object)
 
 
 def _bools(values: Values) -> Column:

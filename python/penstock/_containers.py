@@ -7,12 +7,13 @@ import sys
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from _penstock import InvalidArgumentError
-from penstock._columns import Values, is_missing, to_column, type_of
+from penstock._columns import Values, is_missing, missing_in, to_column, type_of
 
 if TYPE_CHECKING:
     from _penstock import Column
@@ -59,6 +60,11 @@ class Container:
         named = zip(self.columns, types, self.names, strict=True)
         return [to_column(values, type_name, name) for values, type_name, name in named]
 
+    @cached_property
+    def _missing(self) -> tuple[Any, ...]:
+        """What stands for a missing value in each column of objects; NaN where nothing does."""
+        return tuple(_missing_of(values) for values in self.columns)
+
     def take(self, rows: Sequence[int]) -> Any:
         """Return these rows of X in X's own container."""
         if hasattr(self.X, "iloc"):
@@ -86,8 +92,8 @@ class Container:
 
         dtypes = [values.dtype for values in self.columns]
         restored = [
-            _restore(column, dtype, values)
-            for column, dtype, values in zip(columns, dtypes, self.columns, strict=True)
+            _restore(column, dtype, missing)
+            for column, dtype, missing in zip(columns, dtypes, self._missing, strict=True)
         ]
         first = restored[0].dtype
         if first.kind in "biuf" and all(column.dtype == first for column in restored):
@@ -101,8 +107,8 @@ class Container:
         if hasattr(self.X, "iloc"):
             import pandas as pd
 
-            return pd.Series(_restore(column, self.X.dtype, self.X), name=self.X.name)
-        return _restore_objects(column, self.columns[0]) if self.X is self.columns[0] else column
+            return pd.Series(_restore(column, self.X.dtype, self._missing[0]), name=self.X.name)
+        return _restore_objects(column, self._missing[0]) if self.X is self.columns[0] else column
 
     def _rebuild_array(self, columns: Sequence[Column]) -> Array:
         dtype = self.columns[0].dtype
@@ -110,7 +116,7 @@ class Container:
             return np.column_stack([_restore_numpy(column, dtype) for column in columns])
         restored = np.empty((len(columns[0]), len(columns)), dtype=object)
         for index, column in enumerate(columns):
-            restored[:, index] = _restore_objects(column, self.columns[index])
+            restored[:, index] = _restore_objects(column, self._missing[index])
         if dtype.kind == "U" and not any(is_missing(value) for value in restored.flat):
             return restored.astype(str)
         return restored
@@ -212,13 +218,20 @@ def _contain_list(rows: list[Any]) -> Container:
     return _contain_array(rows, objects, "list")
 
 
-def _restore(column: Column, dtype: Any, values: Values) -> Any:
+def _missing_of(values: Values) -> Any:
+    if values.dtype.kind != "O" or not isinstance(values.dtype, np.dtype):
+        return np.nan
+    places = np.flatnonzero(missing_in(values))
+    return np.asarray(values)[places[0]] if places.size else np.nan
+
+
+def _restore(column: Column, dtype: Any, missing: Any) -> Any:
     """Return a column in a pandas or NumPy dtype."""
     if isinstance(dtype, np.dtype):
         if dtype.kind == "O":
             import pandas as pd
 
-            return pd.Series(_restore_objects(column, values), dtype=object)
+            return pd.Series(_restore_objects(column, missing), dtype=object)
         return _restore_numpy(column, dtype)
     return _restore_extension(column, dtype)
 
@@ -230,7 +243,11 @@ def _restore_numpy(column: Column, dtype: np.dtype[Any]) -> Array:
     if dtype.kind in "iu" and (column.dtype.kind == "f" or not _fits(column, dtype)):
         return column
     with np.errstate(over="ignore"):
-        return column.astype(dtype)
+        restored = column.astype(dtype)
+    if dtype.kind == "f" and dtype.itemsize < column.dtype.itemsize < 8:
+        # float16: what a caller sends is a float32, and 70,000 is none of its infinities.
+        return restored if np.array_equal(restored, column, equal_nan=True) else column
+    return restored
 
 
 def _fits(column: Array, dtype: np.dtype[Any]) -> bool:
@@ -240,8 +257,7 @@ def _fits(column: Array, dtype: np.dtype[Any]) -> bool:
     return bool(bounds.min <= int(column.min()) and int(column.max()) <= bounds.max)
 
 
-def _restore_objects(column: Column, values: Values) -> Array:
-    missing = next((value for value in values if is_missing(value)), np.nan)
+def _restore_objects(column: Column, missing: Any) -> Array:
     plain = column if isinstance(column, list) else column.tolist()
     restored = np.empty(len(plain), dtype=object)
     restored[:] = [missing if is_missing(value) else value for value in plain]

@@ -8,6 +8,8 @@ import pytest
 from sklearn.base import BaseEstimator, RegressorMixin
 
 import penstock
+from penstock import _columns
+from penstock._checks import check_values
 from penstock._containers import contain
 
 FRAMES = {
@@ -117,3 +119,40 @@ def test_arrow_tables_are_taken() -> None:
     container = contain(pyarrow.Table.from_pandas(frame))
     assert container.names == ("a", "s")
     assert container.types() == ["int64", "string"]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda cells: cells.astype(np.uint8),
+        lambda cells: pd.DataFrame(cells.astype(str)),
+        lambda cells: pd.DataFrame(cells.astype(str).astype(object)),
+        lambda cells: pd.DataFrame(cells).astype("Int64"),
+    ],
+    ids=["uint8", "str", "object", "Int64"],
+)
+def test_no_cell_is_looked_at_by_python(make, monkeypatch: pytest.MonkeyPatch) -> None:
+    container = contain(make(np.arange(2000).reshape(1000, 2) % 200))
+    asked = []
+    monkeypatch.setattr(_columns, "is_missing", asked.append)
+    container.to_columns(container.types())
+    check_values(None, container)
+    assert not asked
+
+
+def test_an_unsigned_column_is_refused_beyond_int64_alone() -> None:
+    container = contain(np.array([[2**63 - 1], [0]], dtype=np.uint64))
+    assert container.to_columns(["int64"])[0].tolist() == [2**63 - 1, 0]
+    with pytest.raises(
+        penstock.InvalidArgumentError, match="column 'x0' holds 9223372036854775808"
+    ):
+        contain(np.array([[2**63]], dtype=np.uint64)).to_columns(["int64"])
+
+
+def test_half_precision_gives_way_to_values_beyond_it() -> None:
+    container = contain(np.array([[1.5], [2.5]], dtype=np.float16))
+    assert container.rebuild([np.array([0.5, 70000.0], dtype=np.float32)]).tolist() == [
+        [0.5],
+        [70000.0],
+    ]
+    assert container.rebuild([np.array([0.5], dtype=np.float32)]).dtype == np.float16
