@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstring>
 #include <exception>
+#include <new>
 
 #include "base/check.h"
 
@@ -34,8 +35,21 @@ constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 Connection::Connection(os::FileDescriptor socket, LoopState& loop)
     : socket_(std::move(socket)), loop_(loop), parser_(loop.limits), since_ms_(loop.now_ms) {}
 
+template <typename Step>
+void Connection::Guard(const Step& step) {
+  try {
+    step();
+  } catch (const std::exception&) {
+    End();
+  }
+}
+
 void Connection::OnEvents(uint32_t events) {
   if (has_ended()) return;
+  Guard([&] { HandleEvents(events); });
+}
+
+void Connection::HandleEvents(uint32_t events) {
   if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
     has_hung_up_ = true;
     is_peer_gone_.store(true, std::memory_order_relaxed);
@@ -55,9 +69,11 @@ void Connection::OnCompleted() {
   }
   PENSTOCK_CHECK(phase_ == Phase::kDeferred);
   phase_ = Phase::kServing;
-  FinishAnswer();
-  AfterAnswer();
-  Proceed();
+  Guard([&] {
+    FinishAnswer();
+    AfterAnswer();
+    Proceed();
+  });
 }
 
 void Connection::Proceed() {
@@ -110,8 +126,14 @@ void Connection::AnswerRequest() {
   Exchange exchange(*this);
   try {
     loop_.handler.Handle(exchange);
+  } catch (const std::bad_alloc&) {
+    // The loop serves others too: one request's failure must not end them.
+    if (phase_ == Phase::kServing) {
+      WriteProblem(*response_, 503,
+                   "The server has no memory left for this request; try again later.",
+                   {.retry_after_s = 1});
+    }
   } catch (const std::exception&) {
-    // The loop serves others too: one request's failure, of memory for instance, must not end them.
     if (phase_ == Phase::kServing)
       WriteProblem(*response_, 500, "The server failed to answer this request.");
   }
@@ -251,7 +273,7 @@ void Connection::Discard() {
 
 void Connection::OnTick() {
   if (phase_ == Phase::kServing) {
-    TickServing();
+    Guard([&] { TickServing(); });
   } else if (phase_ == Phase::kLingering) {
     const bool is_silent = IsOver(since_ms_, loop_.limits.linger_ms_max);
     if (is_silent || IsOver(linger_begin_ms_, loop_.limits.receive_ms_max)) End();
@@ -301,11 +323,13 @@ bool Connection::TakesWhatHasArrived() {
 
 void Connection::Refuse() {
   is_refused = true;
-  AnswerFailure(
-      503,
-      fmt::format("The server's connections_max = {} connections are all open; try again later.",
-                  loop_.limits.connections_max));
-  Proceed();
+  Guard([&] {
+    AnswerFailure(
+        503,
+        fmt::format("The server's connections_max = {} connections are all open; try again later.",
+                    loop_.limits.connections_max));
+    Proceed();
+  });
 }
 
 void Connection::End() {

@@ -34,11 +34,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void OnCompleted();
   // Called about once a second, sooner with short limits: looks at the deadlines.
   void OnTick();
-  // Goes on where a turn ended.
-  void Proceed();
   // Says 503 and closes.
   void Refuse();
-  // Closes at once; what is deferred is dropped when it completes.
+  // Closes at once; what is deferred is dropped when it completes. Needs no memory.
   void End();
 
   const Request& request() const { return parser_.request(); }
@@ -62,6 +60,11 @@ class Connection : public std::enable_shared_from_this<Connection> {
     kEnded,
   };
 
+  // Runs a step; what it throws (memory runs out, for instance) ends this connection alone.
+  template <typename Step>
+  void Guard(const Step& step);
+  void HandleEvents(uint32_t events);
+  void Proceed();
   void YieldTurn();
   void AnswerWhatIsBuffered();
   void AnswerRequest();

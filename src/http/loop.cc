@@ -2,15 +2,18 @@
 #include "http/loop.h"
 
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cerrno>
 #include <ctime>
 #include <exception>
+#include <new>
 
 #include "base/check.h"
 
@@ -44,25 +47,47 @@ int64_t TickMs(const Limits& limits) {
   return std::clamp(shortest / 4, kTickMsMin, kTickMsMax);
 }
 
+Status NoRoom(int error) {
+  return FromErrno(error,
+                   "the HTTP server cannot make all of its loops: start fewer, or raise the limit "
+                   "of open files (ulimit -n)");
+}
+
 }  // namespace
 
-Loop::Loop(const Limits& limits, std::unique_ptr<Handler> handler)
+Result<std::unique_ptr<Loop>> Loop::Make(const Limits& limits, std::unique_ptr<Handler> handler) {
+  Descriptors descriptors{
+      .epoll = os::FileDescriptor(::epoll_create1(EPOLL_CLOEXEC)),
+      .timer = os::FileDescriptor(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)),
+      .wake = os::FileDescriptor(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC))};
+  const bool are_open =
+      descriptors.epoll.is_open() && descriptors.timer.is_open() && descriptors.wake.is_open();
+  if (!are_open) return NoRoom(errno);
+  std::unique_ptr<Loop> loop(
+      new Loop(limits, std::move(handler), std::move(descriptors)));  // NOLINT: private
+  const bool are_watched =
+      loop->Watch(loop->mailbox().wake_fd(), EPOLLIN, loop->state_.mailbox.get()) &&
+      loop->Watch(loop->timer_.get(), EPOLLIN, &loop->timer_);
+  if (!are_watched) return NoRoom(errno);
+  return loop;
+}
+
+Loop::Loop(const Limits& limits, std::unique_ptr<Handler> handler, Descriptors descriptors)
     : handler_(std::move(handler)),
-      state_{.limits = limits, .handler = *handler_, .mailbox = std::make_shared<Mailbox>()},
-      epoll_(::epoll_create1(EPOLL_CLOEXEC)),
-      timer_(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)) {
-  PENSTOCK_CHECK(epoll_.is_open() && timer_.is_open());
-  Watch(state_.mailbox->wake_fd(), EPOLLIN, state_.mailbox.get());
-  Watch(timer_.get(), EPOLLIN, &timer_);
+      state_{.limits = limits,
+             .handler = *handler_,
+             .mailbox = std::make_shared<Mailbox>(std::move(descriptors.wake))},
+      epoll_(std::move(descriptors.epoll)),
+      timer_(std::move(descriptors.timer)) {
   SetTick(TickMs(limits));
   ReadClocks();
 }
 
 Loop::~Loop() { EndAll(); }
 
-void Loop::Watch(int fd, uint32_t events, void* tag) {
+bool Loop::Watch(int fd, uint32_t events, void* tag) {
   epoll_event event{.events = events, .data = {.ptr = tag}};
-  PENSTOCK_CHECK(::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) == 0);
+  return ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
 void Loop::SetTick(int64_t tick_ms) {
@@ -71,12 +96,12 @@ void Loop::SetTick(int64_t tick_ms) {
   PENSTOCK_CHECK(::timerfd_settime(timer_.get(), 0, &timer, nullptr) == 0);
 }
 
-void Loop::AcceptFrom(Listener& listener, std::span<const std::unique_ptr<Loop>> loops) {
+Status Loop::AcceptFrom(Listener& listener, std::span<const std::unique_ptr<Loop>> loops) {
   listener_ = &listener;
   loops_ = loops;
   is_accepting_ = true;
   state_.counts.is_listening.store(true, std::memory_order_relaxed);
-  Watch(listener.fd(), EPOLLIN, listener_);
+  return Watch(listener.fd(), EPOLLIN, listener_) ? Status() : NoRoom(errno);
 }
 
 void Loop::Run(const std::function<void()>& on_change) {
@@ -121,7 +146,10 @@ bool Loop::EndTurn() {
 }
 
 void Loop::HandleLetters(Mailbox::Letters letters) {
-  for (os::FileDescriptor& socket : letters.sockets) Add(std::move(socket));
+  for (os::FileDescriptor& socket : letters.sockets) {
+    if (Add(std::move(socket)) == nullptr)
+      state_.counts.connections_open.fetch_sub(1, std::memory_order_relaxed);
+  }
   for (const std::shared_ptr<Connection>& connection : letters.completed) connection->OnCompleted();
   for (const std::function<void()>& task : letters.tasks) task();
 }
@@ -146,8 +174,7 @@ void Loop::Tick() {
     state_.counts.is_listening.store(false, std::memory_order_relaxed);
     has_changed_ = true;
   } else if (!is_accepting_) {
-    is_accepting_ = true;
-    Watch(listener_->fd(), EPOLLIN, listener_);
+    is_accepting_ = Watch(listener_->fd(), EPOLLIN, listener_);
   }
 }
 
@@ -166,7 +193,7 @@ void Loop::Accept() {
     os::FileDescriptor socket(
         ::accept4(listener_->fd(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (socket.is_open()) {
-      TakeIn(std::move(socket));
+      if (!TakeIn(std::move(socket))) return PauseAccepting();
       continue;
     }
     if (errno == EAGAIN) return;
@@ -184,8 +211,8 @@ void Loop::AcceptAll() {
   }
 }
 
-// With no descriptor left the listener would stay readable and the loop would spin: clients wait in
-// the kernel's queue until the next tick instead.
+// With no descriptor or memory left the listener would stay readable and the loop would spin:
+// clients wait in the kernel's queue until the next tick instead.
 void Loop::PauseAccepting() {
   if (!is_accepting_) return;
   is_accepting_ = false;
@@ -193,7 +220,7 @@ void Loop::PauseAccepting() {
   ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, listener_->fd(), nullptr);
 }
 
-void Loop::TakeIn(os::FileDescriptor socket) {
+bool Loop::TakeIn(os::FileDescriptor socket) {
   state_.counts.connections_accepted.Add();
   int64_t open = 0;
   Loop* least = this;
@@ -208,26 +235,35 @@ void Loop::TakeIn(os::FileDescriptor socket) {
   }
   if (open >= state_.limits.connections_max) return RefuseOne(std::move(socket));
   least->state_.counts.connections_open.fetch_add(1, std::memory_order_relaxed);
-  if (least == this) {
-    Add(std::move(socket));
-  } else {
-    least->mailbox().Give(std::move(socket));
-  }
+  const bool is_taken =
+      least == this ? Add(std::move(socket)) != nullptr : least->mailbox().Give(std::move(socket));
+  if (!is_taken) least->state_.counts.connections_open.fetch_sub(1, std::memory_order_relaxed);
+  return is_taken;
 }
 
-void Loop::RefuseOne(os::FileDescriptor socket) {
+bool Loop::RefuseOne(os::FileDescriptor socket) {
   state_.counts.connections_refused.Add();
-  if (refused_open_ == kRefusedOpenMax) return;
+  if (refused_open_ == kRefusedOpenMax) return true;
+  const std::shared_ptr<Connection> connection = Add(std::move(socket));
+  if (connection == nullptr) return false;
   ++refused_open_;
-  Add(std::move(socket))->Refuse();
+  connection->Refuse();
+  return true;
 }
 
 std::shared_ptr<Connection> Loop::Add(os::FileDescriptor socket) {
-  auto connection = std::make_shared<Connection>(std::move(socket), state_);
-  connection->slot = connections_.size();
-  connections_.push_back(connection);
-  Watch(connection->fd(), kConnectionEvents, connection.get());
-  return connection;
+  try {
+    // So that ending it needs no memory.
+    state_.ended.reserve(std::bit_ceil(connections_.size() + 1));
+    auto connection = std::make_shared<Connection>(std::move(socket), state_);
+    connection->slot = connections_.size();
+    connections_.push_back(connection);
+    if (Watch(connection->fd(), kConnectionEvents, connection.get())) return connection;
+    connections_.pop_back();
+  } catch (const std::bad_alloc&) {
+    // The socket is closed.
+  }
+  return nullptr;
 }
 
 void Loop::ProceedAgain() {

@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "base/result.h"
 #include "http/connection.h"
 #include "http/listener.h"
 #include "http/loop_state.h"
@@ -16,14 +17,15 @@ namespace penstock::http {
 // counts apart.
 class Loop {
  public:
-  Loop(const Limits& limits, std::unique_ptr<Handler> handler);
+  // An error when the kernel has no descriptor or no memory left for one more.
+  static Result<std::unique_ptr<Loop>> Make(const Limits& limits, std::unique_ptr<Handler> handler);
   ~Loop();
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
 
   // Makes this the loop that accepts, and gives each socket to the loop of `loops` with the fewest
   // connections. Both must outlive Run. Before Run.
-  void AcceptFrom(Listener& listener, std::span<const std::unique_ptr<Loop>> loops);
+  Status AcceptFrom(Listener& listener, std::span<const std::unique_ptr<Loop>> loops);
 
   // Serves until Stop. on_change is called on this thread when a draining loop has lost connections
   // or its listener.
@@ -39,7 +41,14 @@ class Loop {
   void Stop() { is_stopping_ = true; }
 
  private:
-  void Watch(int fd, uint32_t events, void* tag);
+  struct Descriptors {
+    os::FileDescriptor epoll;
+    os::FileDescriptor timer;
+    os::FileDescriptor wake;
+  };
+  Loop(const Limits& limits, std::unique_ptr<Handler> handler, Descriptors descriptors);
+  // False, with errno, when the kernel has no room for it.
+  bool Watch(int fd, uint32_t events, void* tag);
   void SetTick(int64_t tick_ms);
   void Dispatch(void* tag, uint32_t events);
   bool EndTurn();
@@ -49,8 +58,9 @@ class Loop {
   void Accept();
   void AcceptAll();
   void PauseAccepting();
-  void TakeIn(os::FileDescriptor socket);
-  void RefuseOne(os::FileDescriptor socket);
+  // Each false, or null, when there is no room for the socket, which is then closed.
+  bool TakeIn(os::FileDescriptor socket);
+  bool RefuseOne(os::FileDescriptor socket);
   std::shared_ptr<Connection> Add(os::FileDescriptor socket);
   void ProceedAgain();
   void Reap();

@@ -1,19 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "http/mailbox.h"
 
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <cstdint>
+#include <new>
 #include <utility>
 
 #include "base/check.h"
 
 namespace penstock::http {
-
-Mailbox::Mailbox() : wake_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
-  PENSTOCK_CHECK(wake_.is_open());
-}
 
 template <typename Put>
 bool Mailbox::Post(const Put& put) {
@@ -31,8 +27,12 @@ void Mailbox::Complete(std::shared_ptr<Connection> connection) {
   Post([&](Letters& letters) { letters.completed.push_back(std::move(connection)); });
 }
 
-void Mailbox::Give(os::FileDescriptor socket) {
-  Post([&](Letters& letters) { letters.sockets.push_back(std::move(socket)); });
+bool Mailbox::Give(os::FileDescriptor socket) {
+  try {
+    return Post([&](Letters& letters) { letters.sockets.push_back(std::move(socket)); });
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
 }
 
 bool Mailbox::Run(std::function<void()> task) {

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 #include "os/file_descriptor.h"
@@ -22,13 +23,13 @@ class Mailbox {
     std::vector<std::function<void()>> tasks;
   };
 
-  // Ends the process when the kernel gives no eventfd: nothing can be served then.
-  Mailbox();
+  // `wake` is an eventfd.
+  explicit Mailbox(os::FileDescriptor wake) : wake_(std::move(wake)) {}
 
   // The deferred answer of a connection is complete.
   void Complete(std::shared_ptr<Connection> connection);
-  // A new connection.
-  void Give(os::FileDescriptor socket);
+  // A new connection. False, and it is closed, when the loop has ended or memory has run out.
+  bool Give(os::FileDescriptor socket);
   // Something to run on the loop's thread. False, without a run, when the loop has ended.
   bool Run(std::function<void()> task);
 

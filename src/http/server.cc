@@ -101,9 +101,9 @@ Result<std::unique_ptr<Server>> Server::Create(ServerOptions options) {
   impl->port = impl->listener.port();
   for (int i = 0; i < impl->options.loops; ++i) {
     impl->loops.push_back(
-        std::make_unique<Loop>(impl->options.limits, impl->options.make_handler(i)));
+        PENSTOCK_TRY(Loop::Make(impl->options.limits, impl->options.make_handler(i))));
   }
-  impl->loops.front()->AcceptFrom(impl->listener, impl->loops);
+  PENSTOCK_TRY(impl->loops.front()->AcceptFrom(impl->listener, impl->loops));
   return std::unique_ptr<Server>(
       new Server(std::move(impl)));  // NOLINT: the constructor is private
 }

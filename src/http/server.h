@@ -64,7 +64,8 @@ class Server {
  public:
   // Binds and listens, so that port() is known and clients may connect; they are answered from
   // Start on. kInvalidArgument for options out of range or a host that cannot be resolved,
-  // kAlreadyExists when the port is taken, kPermissionDenied for a port this user may not bind.
+  // kAlreadyExists when the port is taken, kPermissionDenied for a port this user may not bind,
+  // kResourceExhausted when the kernel has no descriptor left for the loops.
   static Result<std::unique_ptr<Server>> Create(ServerOptions options);
   // Stop().
   ~Server();
