@@ -117,27 +117,40 @@ def in_background(line: str, folder: Path) -> Iterator[None]:
     # The admin port stands in no line, and may be taken as well as the one that does.
     environment = environment_of_a_user() | {"PENSTOCK_SERVE_ADMIN_PORT": "0"}
     server = subprocess.Popen(
-        ["bash", "-c", f"exec {line}"], cwd=folder, env=environment, stdout=subprocess.PIPE
+        ["bash", "-c", f"exec env {line}"],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
     try:
         assert server.stdout is not None
-        assert b" on http://127.0.0.1:" in server.stdout.readline()
+        told = []
+        while " on http://127.0.0.1:" not in (line_of := server.stdout.readline()):
+            assert line_of, "".join(told)
+            told.append(line_of)
         yield
         os.kill(server.pid, signal.SIGTERM)
-        assert server.wait(60) == 0
+        # uvicorn stops well, and then ends by the signal all the same.
+        assert server.wait(60) == (-signal.SIGTERM if " uvicorn " in line else 0)
     finally:
         server.kill()
         server.communicate()
 
 
 def run_as_written(page: str, folder: Path) -> list[tuple[str, str]]:
-    """Run a page's shell lines in order, but for the port as they are; return what each prints."""
+    """Run a page's shell lines in order, but for the port as they are; return what each prints.
+
+    A service runs until the next one, as the pages say, or to the end.
+    """
     lines, port = shell_lines(page), str(free_port())
     printed = []
     with contextlib.ExitStack() as services:
         for line in lines:
             here = line.replace("8000", port)
-            if line.startswith("penstock serve "):
+            if line.startswith("penstock serve ") or " uvicorn " in line:
+                services.close()
                 services.enter_context(in_background(here, folder))
             else:
                 printed.append((line, run(["bash", "-c", here], folder)))
@@ -175,9 +188,34 @@ def test_the_tutorial_from_the_shell(tmp_path: Path) -> None:
     check_answer(*curl)
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/tutorial/first-model.md"])
-def test_python_blocks_stand_line_by_line_in_the_example(page: str) -> None:
-    example = (CHURN / "first_block.py").read_text()
+def copy_example(name: str, folder: Path) -> None:
+    for file in (ROOT / "examples" / name).iterdir():
+        if file.is_file():
+            shutil.copy(file, folder)
+
+
+def test_the_tutorial_of_the_app(tmp_path: Path) -> None:
+    copy_example("digits_app", tmp_path)
+    _, app, show, health = run_as_written("docs/tutorial/app.md", tmp_path)
+    metrics, version = app[1].splitlines()[:2]
+    assert re.fullmatch(r"\{'accuracy': 0\.9\d+, 'f1': 0\.9\d+\}", metrics)
+    assert version.startswith("digits@1  native, checked on 1,797 rows")
+    assert "on http://127.0.0.1:" in app[1]
+    assert show[1].startswith("digits@1\n")
+    (served,) = json.loads(health[1])["models"]
+    assert (served["name"], served["engine"]) == ("digits", "own")
+
+
+@pytest.mark.parametrize(
+    ("page", "files"),
+    [
+        ("README.md", ["churn/first_block.py"]),
+        ("docs/tutorial/first-model.md", ["churn/first_block.py"]),
+        ("docs/tutorial/app.md", ["digits_app/app.py"]),
+    ],
+)
+def test_python_blocks_stand_line_by_line_in_the_example(page: str, files: list[str]) -> None:
+    example = "".join((ROOT / "examples" / file).read_text() for file in files)
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
     assert blocks, f"{page} shows no Python"
     for block in blocks:
