@@ -8,6 +8,8 @@ import struct
 from pathlib import Path
 from typing import Any
 
+from onnx import TensorProto, helper
+
 Array = tuple[str, list[int], bytes]
 
 
@@ -40,24 +42,34 @@ def column(name: str, type_: str = "float64", **more: Any) -> dict[str, Any]:
     return {"name": name, "type": type_, **defaults, **more}
 
 
-def write(folder: Path, signature: dict[str, Any], evaluator: bytes, **manifest: Any) -> Path:
-    """Write a package of one own-evaluator file and return its folder."""
+OWN = {"kind": "own", "file": "evaluator.safetensors"}
+ONNX = {"kind": "onnxruntime", "file": "model.onnx", "options": {"values": "y"}}
+
+
+def write(
+    folder: Path,
+    signature: dict[str, Any],
+    model: bytes,
+    *,
+    engine: dict[str, Any] = OWN,
+    **manifest: Any,
+) -> Path:
+    """Write a package of one engine's file and return its folder."""
     folder.mkdir(parents=True)
-    contents = {"evaluator.safetensors": evaluator, "parity.json": b'{"rows": 100, "differing": 0}'}
+    contents = {engine["file"]: model, "parity.json": b'{"rows": 100, "differing": 0}'}
     files = [
         {"path": path, "size": len(raw), "sha256": hashlib.sha256(raw).hexdigest()}
         for path, raw in sorted(contents.items())
     ]
     columns = list(range(len(signature["inputs"])))
     encoding = {"tensors": [{"name": "X", "type": "float64", "columns": columns}]}
-    engine = {"kind": "own", "file": "evaluator.safetensors", "precision": "float64"}
     value = {
         "format": 1,
         "reader_min": 1,
         "created_by": "tests",
         "signature": signature,
-        "engines": [{**engine, "encoding": encoding}],
-        "engine_reason": "the own evaluator runs it: it is linear",
+        "engines": [{**engine, "precision": "float64", "encoding": encoding}],
+        "engine_reason": "a test asked for this engine",
         "files": files,
         **manifest,
         "manifest_sha256": "0" * 64,
@@ -70,10 +82,9 @@ def write(folder: Path, signature: dict[str, Any], evaluator: bytes, **manifest:
     return folder
 
 
-def linear(folder: Path, coef: list[float], intercept: float, **more: Any) -> Path:
-    """Write a regression: the sum of coef x columns, plus intercept."""
-    inputs = more.pop("inputs", None) or [column(f"x{i}") for i in range(len(coef))]
-    signature = {
+def regression(inputs: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the signature of a regression on these columns."""
+    return {
         "task": "regression",
         "has_column_names": any(c["name"] != f"x{i}" for i, c in enumerate(inputs)),
         "inputs": inputs,
@@ -81,9 +92,32 @@ def linear(folder: Path, coef: list[float], intercept: float, **more: Any) -> Pa
         "has_probabilities": False,
         "prediction": {"type": "float64", "width": 0, "dtype": "float64"},
     }
+
+
+def linear(folder: Path, coef: list[float], intercept: float, **more: Any) -> Path:
+    """Write a regression: the sum of coef x columns, plus intercept."""
+    inputs = more.pop("inputs", None) or [column(f"x{i}") for i in range(len(coef))]
     steps = [{"op": "linear", "coef": "c", "intercept": "b", "link": "identity"}]
     arrays = {"c": floats(coef, [1, len(coef)]), "b": floats([intercept])}
-    return write(folder, signature, safetensors(steps, arrays), **more)
+    return write(folder, regression(inputs), safetensors(steps, arrays), **more)
+
+
+def onnx_linear(folder: Path, coef: list[float], intercept: float) -> Path:
+    """Write the same regression as a graph for ONNX Runtime."""
+    width = len(coef)
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", ["X", "c"], ["p"]), helper.make_node("Add", ["p", "b"], ["y"])],
+        "linear",
+        [helper.make_tensor_value_info("X", TensorProto.DOUBLE, [None, width])],
+        [helper.make_tensor_value_info("y", TensorProto.DOUBLE, [None, 1])],
+        [
+            helper.make_tensor("c", TensorProto.DOUBLE, [width, 1], coef),
+            helper.make_tensor("b", TensorProto.DOUBLE, [1], [intercept]),
+        ],
+    )
+    model = helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 15)])
+    inputs = [column(f"x{i}") for i in range(width)]
+    return write(folder, regression(inputs), model.SerializeToString(), engine=ONNX)
 
 
 def classifier(folder: Path, labels: list[str], coef: list[list[float]]) -> Path:
@@ -105,14 +139,6 @@ def classifier(folder: Path, labels: list[str], coef: list[list[float]]) -> Path
 
 def slow(folder: Path, trees: int = 60_000) -> Path:
     """Write a forest of so many stumps that one row takes about a millisecond."""
-    signature = {
-        "task": "regression",
-        "has_column_names": False,
-        "inputs": [column("x0")],
-        "classes": None,
-        "has_probabilities": False,
-        "prediction": {"type": "float64", "width": 0, "dtype": "float64"},
-    }
     names = ["roots", "feature", "threshold", "left", "right", "missing_left", "value"]
     step = {"op": "forest", "mode": "regressor", **{name: name for name in names}}
     at = [3 * i for i in range(trees)]
@@ -125,4 +151,4 @@ def slow(folder: Path, trees: int = 60_000) -> Path:
         "missing_left": ("U8", [3 * trees], bytes([1, 0, 0] * trees)),
         "value": floats([0.0, 1.0, 2.0] * trees, [3 * trees, 1]),
     }
-    return write(folder, signature, safetensors([step], arrays))
+    return write(folder, regression([column("x0")]), safetensors([step], arrays))

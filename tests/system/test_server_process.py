@@ -10,11 +10,15 @@ import socket
 import subprocess
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import packages
 import pytest
 from servers import SECONDS_MAX, Server, binary, serving, wait_until
+
+# Libraries that a server must not need.
+HEAVY = re.compile("python|duckdb|sqlite|libpq|libonnxruntime", re.IGNORECASE)
 
 
 def run(*arguments: str) -> tuple[int, str]:
@@ -240,7 +244,47 @@ def test_starts_quickly_and_stays_small(house: Path) -> None:
             for _ in range(200):
                 running.predict([[1, 1]])
             resident = running.metrics()["process_resident_memory_bytes"] / 1e6
-            maps = Path(f"/proc/{running.process.pid}/maps").read_text()
     print(f"exec to ready: {min(times):.1f} ms; resident: {resident:.1f} MB")
     assert resident < 15
-    assert not re.search("python|duckdb|sqlite|libpq|onnxruntime", maps, re.IGNORECASE)
+
+
+def test_holds_no_sqlite() -> None:
+    """SQLite is linked statically, so only the program's own bytes can tell."""
+    starts_every_database = b"SQLite format 3\0"
+    assert starts_every_database in binary().with_name("penstock").read_bytes()
+    assert starts_every_database not in binary().read_bytes()
+
+
+def mapped(server: Server) -> set[str]:
+    """Return the names of the files in the memory of a server."""
+    lines = Path(f"/proc/{server.process.pid}/maps").read_text().splitlines()
+    return {Path(line.split(maxsplit=5)[5]).name for line in lines if "/" in line}
+
+
+@pytest.mark.parametrize(
+    ("write", "brings"),
+    [(packages.linear, set()), (packages.onnx_linear, {"libonnxruntime"})],
+)
+def test_has_neither_python_nor_sql_in_memory_while_it_answers(
+    tmp_path: Path, write: Callable[..., Path], brings: set[str]
+) -> None:
+    with serving(write(tmp_path / "p", [2.0, 0.5], 1.0), "--loops", "2") as running:
+        assert running.predict([[1, 10]])[2]["predictions"] == [8.0]
+        clients = [Client(running) for _ in range(4)]
+        for client in clients:
+            client.start()
+        wait_until(lambda: all(client.answered > 20 for client in clients), "all are answered")
+        before = [client.answered for client in clients]
+        names = mapped(running)
+        wait_until(
+            lambda: all(c.answered > b for c, b in zip(clients, before, strict=True)),
+            "all are answered after that too",
+        )
+        for client in clients:
+            client.is_stopping = True
+        for client in clients:
+            client.join(SECONDS_MAX)
+        assert [failure for client in clients for failure in client.failed] == []
+    assert "penstock-server" in names
+    found = {match[0] for name in names if (match := HEAVY.search(name))}
+    assert found == brings
