@@ -11,6 +11,7 @@
 
 #include "base/ids.h"
 #include "os/cpu.h"
+#include "os/end_watch.h"
 #include "os/executable.h"
 #include "os/fake_file_system.h"
 #include "os/file_system.h"
@@ -21,6 +22,47 @@ namespace {
 
 using std::chrono::milliseconds;
 using testing::HasSubstr;
+
+class EndWatchTest : public testing::Test {
+ protected:
+  void SetUp() override { GTEST_FLAG_SET(death_test_style, "threadsafe"); }
+};
+
+TEST_F(EndWatchTest, EndsTheProcessBeforeItIsReady) {
+  const auto ask = [](int signal) {
+    const auto ends = *EndWatch::Start(-1);
+    kill(getpid(), signal);
+    ends->Wait();
+  };
+  EXPECT_EXIT(ask(SIGTERM), testing::ExitedWithCode(kSignalExit + SIGTERM), "");
+  EXPECT_EXIT(ask(SIGINT), testing::ExitedWithCode(kSignalExit + SIGINT), "");
+}
+
+TEST_F(EndWatchTest, GivesTheFirstSignalAndEndsTheProcessAtTheSecond) {
+  const auto ask_twice = [] {
+    const auto ends = *EndWatch::Start(-1);
+    ends->Ready();
+    kill(getpid(), SIGTERM);
+    if (ends->Wait() != SIGTERM) std::_Exit(1);
+    kill(getpid(), SIGINT);
+    pause();
+  };
+  EXPECT_EXIT(ask_twice(), testing::ExitedWithCode(kSignalExit + SIGINT), "");
+}
+
+TEST_F(EndWatchTest, TakesTheEndOfThePipeForAnEndAndNotItsBytes) {
+  const auto ask = [] {
+    Pipe pipe = *MakePipe();
+    const auto ends = *EndWatch::Start(pipe.read.get());
+    ends->Ready();
+    if (write(pipe.write.get(), "x", 1) != 1) std::_Exit(1);
+    pipe.write.Close();
+    if (ends->Wait() != 0) std::_Exit(2);
+    kill(getpid(), SIGTERM);
+    pause();
+  };
+  EXPECT_EXIT(ask(), testing::ExitedWithCode(kSignalExit + SIGTERM), "");
+}
 
 TEST(Process, GivesItsOutputAndExitCode) {
   Process process = *Process::Start({.program = "/bin/sh",

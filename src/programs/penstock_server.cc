@@ -4,16 +4,14 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <malloc.h>
-#include <poll.h>
 #include <sys/resource.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
-#include <array>
 #include <charconv>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <string>
 #include <thread>
 #include <vector>
@@ -30,6 +28,7 @@
 #include "observe/metrics.h"
 #include "observe/process_metrics.h"
 #include "os/cpu.h"
+#include "os/end_watch.h"
 #include "os/file_system.h"
 #include "protocol/admin.h"
 #include "protocol/server_metrics.h"
@@ -50,8 +49,6 @@ constexpr int kSpareDescriptors =
     64;  // beyond the connections: listeners, epolls, the model's file
 constexpr milliseconds kIdleLinger{
     250};  // a draining server waits so long for one more request on an open connection
-constexpr int kSignalExit =
-    128;  // a shell's exit code for a program that a signal ended, plus the signal
 
 struct Settings {
   std::string package;
@@ -161,38 +158,6 @@ Status Complete(Settings& settings) {
   return {};
 }
 
-// Signals come through a descriptor, so that the main thread can wait for them and for the end of a
-// pipe at once. Blocks them for every thread made later: call it before there is one.
-int OpenSignals() {
-  sigset_t set;
-  sigemptyset(&set);
-  sigaddset(&set, SIGTERM);
-  sigaddset(&set, SIGINT);
-  pthread_sigmask(SIG_BLOCK, &set, nullptr);
-  std::signal(SIGPIPE, SIG_IGN);
-  return ::signalfd(-1, &set, SFD_CLOEXEC);
-}
-
-// The signal that came, or 0 when the pipe ended first. Waits at most timeout_ms (-1: for ever); -1
-// when that is over.
-int WaitForEnd(int signals, int pipe, int timeout_ms) {
-  std::array<pollfd, 2> waits = {pollfd{signals, POLLIN, 0}, pollfd{pipe, POLLIN, 0}};
-  for (;;) {
-    const int ready = ::poll(waits.data(), waits.size(), timeout_ms);
-    if (ready == 0) return -1;
-    if (ready < 0) continue;
-    if (waits[0].revents != 0) {
-      signalfd_siginfo info = {};
-      if (::read(signals, &info, sizeof(info)) == sizeof(info))
-        return static_cast<int>(info.ssi_signo);
-    }
-    if (waits[1].revents != 0) {
-      std::array<char, 256> ignored;
-      if (::read(pipe, ignored.data(), ignored.size()) <= 0) return 0;
-    }
-  }
-}
-
 void RaiseDescriptorLimit(int64_t connections_max) {
   rlimit limit = {};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
@@ -205,9 +170,9 @@ void RaiseDescriptorLimit(int64_t connections_max) {
 // The parts of a running server, in the order in which they are made.
 class Program {
  public:
-  explicit Program(const Settings& settings, int signals)
+  Program(const Settings& settings, os::EndWatch& ends)
       : settings_(settings),
-        signals_(signals),
+        ends_(ends),
         loops_(static_cast<int>(settings.loops)),
         sink_(STDERR_FILENO,
               settings.log_json ? observe::LogFormat::kJson : observe::LogFormat::kText),
@@ -217,7 +182,7 @@ class Program {
         board_(loops_),
         executor_({.threads = loops_, .queue_requests_max = settings.queue_requests_max}) {}
 
-  // Serves until a signal or the end of the pipe; then drains.
+  // Serves until it is asked to end; then drains. An error when it could not serve.
   Status Run() {
     PENSTOCK_TRY(Listen());
     follow::PinnedSource source(
@@ -231,10 +196,12 @@ class Program {
          .board = board_,
          .health = health_});
     PENSTOCK_TRY(source.Start());
+    ends_.Ready();
     Announce();
-    const int signal = WaitForEnd(signals_, static_cast<int>(settings_.until_eof), -1);
+    const int signal = ends_.Wait();
     source.Stop();
-    return Drain(signal);
+    Drain(signal);
+    return {};
   }
 
  private:
@@ -287,32 +254,27 @@ class Program {
   }
 
   // Not ready first, so that load balancers turn away before anything is refused; then nothing new,
-  // and what is in flight is finished. A signal during that ends the process at once.
-  Status Drain(int signal) {
+  // and what is in flight is finished.
+  void Drain(int signal) {
     health_.SetDraining();
     const bool has_notice = signal == SIGTERM && settings_.drain_notice_ms > 0;
     logger_.Info("draining", {{"notice_ms", has_notice ? settings_.drain_notice_ms : int64_t{0}}});
-    if (has_notice) {
-      const int second = WaitForEnd(signals_, -1, static_cast<int>(settings_.drain_notice_ms));
-      if (second > 0) std::_Exit(kSignalExit + second);
-    }
-    std::jthread impatient([this](const std::stop_token& stop) {
-      while (!stop.stop_requested()) {
-        const int second = WaitForEnd(signals_, -1, 50);
-        if (second > 0) std::_Exit(kSignalExit + second);
-      }
-    });
+    if (has_notice) std::this_thread::sleep_for(milliseconds(settings_.drain_notice_ms));
     const Status drained = server_->Drain(milliseconds(settings_.drain_ms), kIdleLinger);
-    if (!drained.ok())
+    if (!drained.ok()) {
       logger_.Warning("not everything was finished", {{"reason", drained.message()}});
+    } else {
+      logger_.Info("stopped");
+    }
+    // What still runs has nobody left who waits for it, and cannot be called off: the threads are
+    // not joined.
+    if (!drained.ok() || executor_.in_flight() > 0) std::_Exit(ExitCode(drained.code()));
     server_->Stop();
     admin_->Stop();
-    logger_.Info("stopped");
-    return {};
   }
 
   const Settings& settings_;
-  const int signals_;
+  os::EndWatch& ends_;
   const int loops_;
   const Clock& clock_ = Clock::System();
   observe::LineSink sink_;
@@ -346,8 +308,10 @@ int Main(const std::vector<std::string>& arguments) {
   if (const Status complete = Complete(settings); !complete.ok()) return Fail(complete);
   mallopt(M_ARENA_MAX, kArenasMax);
   RaiseDescriptorLimit(settings.connections_max);
-  const int signals = OpenSignals();
-  Program program(settings, signals);
+  const Result<std::unique_ptr<os::EndWatch>> ends =
+      os::EndWatch::Start(static_cast<int>(settings.until_eof));
+  if (!ends.ok()) return Fail(ends.status());
+  Program program(settings, **ends);
   const Status status = program.Run();
   return status.ok() ? 0 : Fail(status);
 }
