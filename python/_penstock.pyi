@@ -115,6 +115,7 @@ def register(
     python_object: bytes,
     native_hint: str,
     details_json: str,
+    known_texts: Sequence[Sequence[str]] = (),
 ) -> RegisteredVersion:
     """Hold the candidates against the original and commit the first that passes as a new version.
 
@@ -142,6 +143,9 @@ def register(
         choice is not the first.
     details_json
         An object kept with the version in the registry: framework, versions, class of the model.
+    known_texts
+        For each column, texts that the model may know beyond those in the rows. Where it refuses
+        others it is asked about these, and the service answers those that it answers.
 
     Raises
     ------
@@ -244,8 +248,8 @@ def cli_main(argv: Sequence[str], user_code: object | None) -> int:
     """Run the command line `penstock` and return the exit code. argv[0] is the program's name.
 
     `penstock register` calls ``user_code.register(*, model, name, examples, target, engine,
-    is_json)``: all str, but for is_json: bool; target and engine ("own", "onnxruntime") are "" when
-    not given. It registers and prints. What it raises is printed as one sentence; a PenstockError
+    text, is_json)``: all str, but for text: list[str] and is_json: bool; target and engine ("own",
+    "onnxruntime") are "" when not given. It registers and prints. What it raises is printed as one sentence; a PenstockError
     keeps its exit code. None: the command says that Python is needed. `penstock serve` does not
     return when it succeeds: the process becomes penstock-server.
     """

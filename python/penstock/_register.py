@@ -11,6 +11,7 @@ import _penstock
 from penstock._checks import check_columns, check_values
 from penstock._containers import contain
 from penstock._export import Subject, export
+from penstock._export.parts import known_texts
 from penstock._model import answers_of, check_is_model
 from penstock._original import original_of, pickled
 from penstock._signature import signature_json
@@ -92,6 +93,7 @@ def register(
         signature_json=signature_json(container.names, types, has_names, answers),
         candidates=candidates.forms,
         columns=columns,
+        known_texts=known_texts(model, container.names),
         original=original_of(model, container, answers),
         python_object=python_object,
         native_hint="; ".join(filter(None, [candidates.hint, unkept])),

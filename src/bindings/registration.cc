@@ -28,6 +28,8 @@ namespace {
 namespace nb = nanobind;
 using namespace nb::literals;
 
+using Texts = std::vector<std::vector<std::string>>;
+
 struct RegisteredVersion {
   registry::ModelVersion version;
   std::string parity_json;
@@ -107,11 +109,13 @@ train::Candidate ToCandidate(const package::Signature& signature, nb::handle for
 // Everything between the call and its return that needs no GIL.
 Result<RegisteredVersion> BuildAndCommit(const std::string& name, const std::filesystem::path& home,
                                          train::Submission submission, train::Original& original,
-                                         const json::Value& details, Signals& signals) {
+                                         const json::Value& details, Texts known,
+                                         Signals& signals) {
   // Before the work: what cannot be committed need not be checked.
   PENSTOCK_TRY(registry::CheckModelName(name));
   registry::Registry registry = PENSTOCK_TRY(registry::Registry::Open(home));
-  const train::ParityOptions options{.poll = [&] { return signals.Poll(); }};
+  const train::ParityOptions options{.poll = [&] { return signals.Poll(); },
+                                     .known_strings = std::move(known)};
   train::BuiltPackage built =
       PENSTOCK_TRY(train::BuildPackage(std::move(submission), original, options));
   std::string parity_json = json::Write(built.report.ToJson());
@@ -124,13 +128,17 @@ RegisteredVersion Register(const std::string& name, const std::optional<std::str
                            const std::string& signature_json, nb::iterable candidates,
                            nb::iterable columns, nb::callable original,
                            const nb::bytes& python_object, const std::string& native_hint,
-                           const std::string& details_json) {
+                           const std::string& details_json, Texts known_texts) {
   train::Submission submission;
   submission.signature =
       ValueOrRaise(package::Signature::FromJson(ParseOrRaise(signature_json, "signature_json")));
   for (const nb::handle form : candidates)
     submission.candidates.push_back(ToCandidate(submission.signature, form));
   submission.rows = ToColumns(submission.signature, columns);
+  if (!known_texts.empty() && known_texts.size() != submission.signature.inputs.size()) {
+    Raise(InvalidArgument(fmt::format("known_texts is given for {} columns; {} were expected",
+                                      known_texts.size(), submission.signature.inputs.size())));
+  }
   submission.python_object.assign(python_object.c_str(), python_object.size());
   submission.native_hint = native_hint;
   json::Value details = ParseOrRaise(details_json, "details_json");
@@ -141,7 +149,8 @@ RegisteredVersion Register(const std::string& name, const std::optional<std::str
   PythonOriginal model(signature, original, signals);
   Result<RegisteredVersion> registered = [&] {
     const nb::gil_scoped_release no_gil;
-    return BuildAndCommit(name, folder, std::move(submission), model, details, signals);
+    return BuildAndCommit(name, folder, std::move(submission), model, details,
+                          std::move(known_texts), signals);
   }();
   return ValueOrRaise(std::move(registered));
 }
@@ -228,7 +237,7 @@ void AddRegistration(nb::module_& module) {
   module.def("own_evaluator", &OwnEvaluator, "steps_json"_a, "arrays"_a);
   module.def("register", &Register, nb::kw_only(), "name"_a, "home"_a.none(), "signature_json"_a,
              "candidates"_a, "columns"_a, "original"_a, "python_object"_a, "native_hint"_a,
-             "details_json"_a);
+             "details_json"_a, "known_texts"_a = Texts());
   module.def(
       "open_version",
       [](const std::string& spec, const std::optional<std::string>& home) {

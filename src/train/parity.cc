@@ -77,7 +77,8 @@ Result<ParityReport> CheckParity(const package::Signature& signature,
   const std::vector<ColumnRange> ranges = RangesOf(rows);
   const ProbePlan plan = MakeProbes(signature, rows, ranges, options.seed);
   questions.GiveTime(options.seconds_of_probes_max);
-  Findings findings = PENSTOCK_TRY(FindRefusals(signature, rows, ranges, plan.probes, questions));
+  Findings findings = PENSTOCK_TRY(
+      FindRefusals(signature, rows, ranges, plan.probes, options.known_strings, questions));
   PENSTOCK_TRY(
       AskSingly(signature, rows, answers, original, options, report, findings.inexpressible));
   report.probes = static_cast<int64_t>(findings.probes.size());

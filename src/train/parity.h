@@ -50,6 +50,9 @@ struct ParityOptions {
   // Asked often (every few milliseconds of native work, between calls of the original); an error
   // ends the check.
   std::function<Status()> poll;
+  // By column, strings that the model may know beyond those of the rows; may be empty. Where it
+  // refuses others it is asked about these.
+  std::vector<std::vector<std::string>> known_strings;
   uint64_t seed = 0;
   // For each batch size beyond the first: rows that would take longer are sampled evenly, and the
   // report says so.

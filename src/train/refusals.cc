@@ -84,6 +84,8 @@ struct ColumnFindings {
   Said infinity;
   Said categories;
   Said magnitude;
+  bool is_known_told = false;  // what strings it knows; of them those not in the rows:
+  std::set<std::string> known;
   double refused_min = 0;  // smallest magnitude refused; 0: none
   double accepted_max = 0;
   double tried_max = 0;
@@ -97,8 +99,13 @@ class Finder {
     found_.signature = signature;
   }
 
-  Result<Findings> Find(std::span<const Probe> probes) {
+  Result<Findings> Find(std::span<const Probe> probes,
+                        std::span<const std::vector<std::string>> known_strings) {
     PENSTOCK_TRY(AskAll(probes));
+    for (size_t column = 0; column < known_strings.size(); ++column) {
+      if (columns_[column].categories.refusal)
+        PENSTOCK_TRY(AskKnown(static_cast<int>(column), known_strings[column]));
+    }
     PENSTOCK_TRY(FindEdges());
     for (size_t column = 0; column < columns_.size(); ++column) Publish(static_cast<int>(column));
     return std::move(found_);
@@ -196,6 +203,40 @@ class Finder {
   void Assume(std::span<const Probe> probes, const std::string& reason) {
     for (const Probe& probe : probes) Note(probe, {.is_refused = true, .reason = reason});
     found_.assumed += static_cast<int64_t>(probes.size());
+  }
+
+  // A model may know strings that no row here has.
+  Status AskKnown(int index, std::span<const std::string> known) {
+    ColumnFindings& column = columns_[static_cast<size_t>(index)];
+    column.is_known_told = !known.empty();
+    const std::set<std::string> seen = SeenIn(index);
+    std::vector<Probe> probes;
+    for (const std::string& text : known) {
+      if (seen.contains(text)) continue;
+      const auto row = static_cast<int64_t>(probes.size()) % rows_.rows();
+      probes.push_back({.kind = ProbeKind::kCategory, .column = index, .row = row, .cell = text});
+    }
+    const size_t room = kProbesMax - std::min<size_t>(kProbesMax, found_.probes.size());
+    if (probes.size() > room) {
+      found_.unasked += static_cast<int64_t>(probes.size() - room);
+      probes.resize(room);
+    }
+    const size_t before = found_.probes.size();
+    PENSTOCK_TRY(AskPlainly(probes));
+    for (size_t i = before; i < found_.probes.size(); ++i) {
+      if (!found_.replies[i].is_refused)
+        column.known.insert(std::get<std::string>(found_.probes[i].cell));
+    }
+    return {};
+  }
+
+  std::set<std::string> SeenIn(int index) const {
+    const Strings& strings = std::get<Strings>(rows_.column(index));
+    std::set<std::string> seen;
+    for (int64_t row = 0; row < rows_.rows() && seen.size() <= kCategoriesMax; ++row) {
+      if (!IsMissing(rows_.At(row, index))) seen.insert(strings.values[static_cast<size_t>(row)]);
+    }
+    return seen;
   }
 
   // Whether the signature will refuse it, whatever the original says.
@@ -340,22 +381,24 @@ class Finder {
     const Said& said = columns_[static_cast<size_t>(index)].categories;
     const std::string& reason = *said.refusal;
     Add(input, "categories", said);
-    const Strings& strings = std::get<Strings>(rows_.column(index));
-    std::set<std::string> seen;
-    for (int64_t row = 0; row < rows_.rows() && seen.size() <= kCategoriesMax; ++row) {
-      const Cell cell = rows_.At(row, index);
-      if (!IsMissing(cell)) seen.insert(strings.values[static_cast<size_t>(row)]);
-    }
-    if (seen.size() > kCategoriesMax) {
+    std::set<std::string> answered = SeenIn(index);
+    const ColumnFindings& column = columns_[static_cast<size_t>(index)];
+    answered.insert(column.known.begin(), column.known.end());
+    if (answered.size() > kCategoriesMax) {
       found_.inexpressible = fmt::format(
           "the model refuses strings of column '{}' that it does not know ({}), and "
           "knows more than {}",
           input.name, reason, kCategoriesMax);
       return;
     }
-    input.categories.assign(seen.begin(), seen.end());
-    input.categories_reason =
-        fmt::format("the original refuses what it does not know ({})", reason);
+    input.categories.assign(answered.begin(), answered.end());
+    input.categories_reason = fmt::format(
+        "{} ({})",
+        column.is_known_told
+            ? "the original refuses what it does not know"
+            : "it is not among the values that the model was checked on, and the original refuses "
+              "what it does not know",
+        reason);
   }
 
   void Add(const package::Input& input, std::string kind, const Said& said, double abs_max = 0) {
@@ -377,8 +420,9 @@ class Finder {
 
 Result<Findings> FindRefusals(const package::Signature& signature, const Columns& rows,
                               const std::vector<ColumnRange>& ranges, std::span<const Probe> probes,
+                              std::span<const std::vector<std::string>> known_strings,
                               Questions& questions) {
-  return Finder(signature, rows, ranges, questions).Find(probes);
+  return Finder(signature, rows, ranges, questions).Find(probes, known_strings);
 }
 
 }  // namespace penstock::train

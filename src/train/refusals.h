@@ -35,8 +35,10 @@ struct Findings {
 
 // Asks the probes, then finds where refusals begin: to the last bit at the edge of float32 and
 // below 2^53. What no probe asked about counts as refused.
+// `known_strings` as in ParityOptions.
 Result<Findings> FindRefusals(const package::Signature& signature, const Columns& rows,
                               const std::vector<ColumnRange>& ranges, std::span<const Probe> probes,
+                              std::span<const std::vector<std::string>> known_strings,
                               Questions& questions);
 
 }  // namespace penstock::train

@@ -206,7 +206,7 @@ TEST(Refusals, AColumnWithoutAProbeIsHeldToItsRows) {
   const ParityOptions options;
   Questions questions(wide.signature, wide.columns, original, options);
   const Findings findings =
-      *FindRefusals(wide.signature, wide.columns, RangesOf(wide.columns), {}, questions);
+      *FindRefusals(wide.signature, wide.columns, RangesOf(wide.columns), {}, {}, questions);
   for (size_t c = 0; c < 3; ++c) {
     const package::Input& input = findings.signature.inputs[c];
     EXPECT_FALSE(input.allows_missing);

@@ -22,16 +22,18 @@ class Regions : public Original {
     engine::Predictions answers{.rows = rows.rows()};
     for (int64_t i = 0; i < rows.rows(); ++i) {
       const Cell region = rows.At(i, 0);
-      if (region != Cell("north") && region != Cell("south")) {
+      if (region != Cell("north") && region != Cell("south") && region != Cell("east")) {
         const std::string text = "ValueError: Found unknown categories in column 0";
         return Status::FromException(std::make_exception_ptr(UserError{text}), text);
       }
-      const double share = region == Cell("north") ? 0.25 : 0.75;
+      const double share = region == Cell("north") ? 0.25 : region == Cell("east") ? east : 0.75;
       answers.class_index.push_back(share > 0.5 ? 1 : 0);
       answers.probabilities.insert(answers.probabilities.end(), {1 - share, share});
     }
     return answers;
   }
+
+  double east = 0.75;
 };
 
 class NativeRegions : public engine::Model, public engine::Instance {
@@ -123,9 +125,30 @@ TEST(BuildPackage, StringsThatTheOriginalRefusesAreRefused) {
   EXPECT_THAT(region.categories, ElementsAre("north", "south"));
   EXPECT_THAT(
       region.categories_reason,
-      testing::MatchesRegex("the original refuses what it does not know .to .unseen-[0-9a-f]+.: "
+      testing::MatchesRegex("it is not among the values that the model was checked on, and the "
+                            "original refuses what it does not know .to .unseen-[0-9a-f]+.: "
                             "ValueError: Found unknown categories in column 0."));
   EXPECT_FALSE(region.allows_missing);
+}
+
+TEST(BuildPackage, StringsThatTheOriginalKnowsAreAnsweredThoughNoRowHasThem) {
+  Regions original;
+  ParityOptions options = WithRegions();
+  options.known_strings = {{"east", "south", "west"}, {}};
+  const BuiltPackage built = *BuildPackage(RegionsSubmission(), original, options);
+  ASSERT_TRUE(built.report.chosen);
+  const package::Input& region = built.draft.manifest.signature.inputs[0];
+  EXPECT_THAT(region.categories, ElementsAre("east", "north", "south"));
+  EXPECT_THAT(region.categories_reason,
+              testing::StartsWith("the original refuses what it does not know (to 'unseen-"));
+}
+
+TEST(BuildPackage, StringsThatTheOriginalKnowsMustBeAnsweredAlike) {
+  Regions original;
+  ParityOptions options = WithRegions(0.25);
+  options.known_strings = {{"east"}, {}};
+  original.east = 0.5;
+  EXPECT_FALSE(BuildPackage(RegionsSubmission(), original, options)->report.chosen);
 }
 
 TEST(BuildPackage, ExamplesAreARequestAndItsAnswer) {

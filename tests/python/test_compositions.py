@@ -10,12 +10,13 @@ from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.datasets import load_breast_cancer
 from sklearn.ensemble import GradientBoostingClassifier, StackingClassifier, VotingClassifier
 from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 import penstock
 
@@ -178,3 +179,21 @@ def test_a_model_that_an_exporter_fails_at_is_kept(monkeypatch) -> None:
     version = penstock.register(LogisticRegression().fit(X, Y), X, name="m")
     assert version.engine == "python"
     assert "exporter failed (ZeroDivisionError: of all things)" in version.engine_reason
+
+
+@pytest.mark.parametrize("encoder", [OneHotEncoder(), OrdinalEncoder()], ids=["one-hot", "ordinal"])
+@pytest.mark.parametrize("columns", [["region", "plan"], [1, 2], slice(1, 3)])
+def test_a_category_that_only_the_encoder_knows_is_answered(customers, encoder, columns) -> None:
+    X = customers[["age", "region", "plan"]].astype({"plan": object})
+    numbers = ("numbers", StandardScaler(), ["age"])
+    filled = make_pipeline(SimpleImputer(strategy="most_frequent"), encoder)
+    model = make_pipeline(
+        ColumnTransformer([numbers, ("kinds", filled, columns)]), LogisticRegression()
+    ).fit(X, X["age"] > 50)
+    version = penstock.register(model, X[X["region"] != "south"].head(200), name="m")
+    assert version.engine == "onnxruntime", version.engine_reason
+    assert version.signature["inputs"][1]["categories"] == ["north", "south", "é ü"]
+    south = X[X["region"] == "south"].head()
+    np.testing.assert_array_equal(version.predict(south), model.predict(south))
+    with pytest.raises(penstock.InvalidArgumentError, match="original refuses what it does not"):
+        version.predict(south.assign(region="west"))

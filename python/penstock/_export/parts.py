@@ -1,9 +1,9 @@
-"""The estimators that a model is made of, and whether their answers are scikit-learn's own."""
+"""The estimators that a model is made of: whose answers they give, which texts they know."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -51,6 +51,41 @@ def keeps(model: Any, base: type, *methods: str) -> bool:
         and inspect.getattr_static(type(model), method) is inspect.getattr_static(base, method)
         for method in methods
     )
+
+
+def known_texts(model: Any, names: Sequence[str]) -> list[list[str]]:
+    """Return, for each column, the texts that encoders in the model were fitted on."""
+    known: list[set[str]] = [set() for _ in names]
+    for encoder, columns in _encoders(model, len(names)):
+        for column, categories in zip(columns, encoder.categories_, strict=True):
+            known[column].update(value for value in categories if isinstance(value, str))
+    return [sorted(texts) for texts in known]
+
+
+def _encoders(model: Any, width: int) -> Iterator[tuple[Any, Sequence[int]]]:
+    """Give fitted encoders with the columns of X that they have a list of categories for."""
+    from sklearn.compose import ColumnTransformer
+
+    taken = [(model, list(range(width)))]
+    for part in parts_of(model):
+        if isinstance(part, ColumnTransformer) and hasattr(part, "transformers_"):
+            taken.extend((step, _places(part, labels)) for _, step, labels in part.transformers_)
+    for holder, columns in taken:
+        for part in parts_of(holder):
+            if len(getattr(part, "categories_", ())) == len(columns) > 0 and max(columns) < width:
+                yield part, columns
+
+
+def _places(part: Any, labels: Any) -> list[int]:
+    """Return the places of the columns that a fitted ColumnTransformer picks for a step."""
+    listed = labels if isinstance(labels, slice) else np.atleast_1d(np.asarray(labels)).tolist()
+    if isinstance(listed, slice):
+        if isinstance(listed.start, str) or isinstance(listed.stop, str):
+            return []  # the converter takes no such slice
+    elif all(isinstance(label, str) for label in listed):
+        names = list(getattr(part, "feature_names_in_", ()))
+        return [names.index(label) for label in listed]
+    return [int(place) for place in np.arange(part.n_features_in_)[listed]]
 
 
 def check_keeps_its_answers(model: Any) -> None:
