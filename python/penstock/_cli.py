@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import _penstock
 from penstock._checks import did_you_mean, quoted
+from penstock._columns import is_missing
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from penstock._version import ModelVersion
 
 
@@ -31,6 +34,7 @@ class UserCode:
         examples: str,
         target: str = "",
         engine: str = "",
+        text: Sequence[str] = (),
         is_json: bool = False,
     ) -> None:
         """Open a joblib file, register its model, and print the new version.
@@ -47,6 +51,8 @@ class UserCode:
             Column of the CSV file that is not a feature; "" where there is none.
         engine
             "own", "onnxruntime", or "": whichever fits.
+        text
+            Columns of the CSV file to read as text, whatever they look like.
         is_json
             Print an object for programs.
 
@@ -58,8 +64,18 @@ class UserCode:
         from penstock._register import register
 
         fitted = _open_model(Path(model))
-        X = _read_examples(Path(examples), target, fitted)
-        version = register(fitted, X, name=name, engine=engine or None)
+        X = _read_examples(Path(examples), target, list(text), fitted)
+        try:
+            version = register(fitted, X, name=name, engine=engine or None)
+        except _penstock.InvalidArgumentError as error:
+            # With a cause it is the model that refused the rows, and none of them is short of
+            # values.
+            if error.__cause__ is None or X.isna().any(axis=None):
+                raise
+            raise _penstock.InvalidArgumentError(
+                f"{error}; columns that are text though they look like numbers are named with "
+                f"--text"
+            ) from error
         print(json.dumps(_summary(version)) if is_json else version)
 
 
@@ -86,7 +102,7 @@ def _open_model(path: Path) -> Any:
     return model
 
 
-def _read_examples(path: Path, target: str, model: Any) -> Any:
+def _read_examples(path: Path, target: str, text: list[str], model: Any) -> Any:
     import pandas as pd
 
     if not path.is_file():
@@ -94,12 +110,20 @@ def _read_examples(path: Path, target: str, model: Any) -> Any:
             f"there is no file '{path}'; a CSV file with rows was expected"
         )
     try:
-        rows = pd.read_csv(path)
+        # "NA" and "nan" are texts like any other; an empty cell is a missing value.
+        as_text = dict.fromkeys([*_text_columns(model), *text], str)
+        rows = pd.read_csv(path, keep_default_na=False, na_values=[""], dtype=as_text)
     except (ValueError, OSError) as error:  # ParserError and EmptyDataError are ValueErrors
         raise _penstock.InvalidArgumentError(
             f"'{path}' cannot be read as CSV: {str(error).strip().rstrip('.')}"
         ) from error
     columns = [str(column) for column in rows.columns]
+    for name in text:
+        if name not in columns:
+            raise _penstock.NotFoundError(
+                f"'{path}' has no column '{name}', which --text names"
+                f"{did_you_mean(name, columns) or f'; it has {quoted(columns)}'}"
+            )
     if target:
         if target not in columns:
             raise _penstock.NotFoundError(
@@ -109,6 +133,34 @@ def _read_examples(path: Path, target: str, model: Any) -> Any:
         rows = rows.drop(columns=target)
     _check_columns(path, list(rows.columns), model)
     return rows
+
+
+def _text_columns(model: Any) -> set[str]:
+    """Return the columns whose encoder in the model knows texts: "00123" is no number there."""
+    names: set[str] = set()
+    _add_text_columns(model, getattr(model, "feature_names_in_", None), names)
+    return names
+
+
+def _add_text_columns(part: Any, columns: Any, names: set[str]) -> None:
+    columns = getattr(part, "feature_names_in_", columns)
+    if hasattr(part, "transformers_"):
+        for _, inner, chosen in part.transformers_:
+            # A position, a slice or a mask chooses columns too; only names tell which is which.
+            if isinstance(chosen, list) and all(isinstance(name, str) for name in chosen):
+                _add_text_columns(inner, chosen, names)
+        return
+    if hasattr(part, "best_estimator_"):
+        _add_text_columns(part.best_estimator_, columns, names)
+    elif isinstance(getattr(part, "steps", None), list):
+        for _, step in part.steps[:1]:
+            _add_text_columns(step, columns, names)
+    categories = getattr(part, "categories_", None)
+    if columns is None or not isinstance(categories, list) or len(categories) != len(columns):
+        return
+    for name, known in zip(columns, categories, strict=True):
+        if all(isinstance(value, str) or is_missing(value) for value in known):
+            names.add(str(name))
 
 
 def _check_columns(path: Path, given: list[str], model: Any) -> None:

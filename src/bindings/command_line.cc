@@ -47,7 +47,8 @@ class PythonUserCode : public cli::UserCode {
     try {
       object_.attr("register")("model"_a = arguments.model, "name"_a = arguments.name,
                                "examples"_a = arguments.examples, "target"_a = arguments.target,
-                               "engine"_a = arguments.engine, "is_json"_a = arguments.is_json);
+                               "engine"_a = arguments.engine, "text"_a = arguments.text,
+                               "is_json"_a = arguments.is_json);
       // What it printed must stand before what the command prints next.
       nb::module_::import_("sys").attr("stdout").attr("flush")();
       return {};

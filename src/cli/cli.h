@@ -15,9 +15,10 @@ namespace penstock::cli {
 struct RegisterArguments {
   std::string model;  // path of a joblib file
   std::string name;
-  std::string examples;  // path of a CSV file
-  std::string target;    // its target column; empty: there is none
-  std::string engine;    // "own", "onnxruntime", or empty: the first that passes
+  std::string examples;           // path of a CSV file
+  std::string target;             // its target column; empty: there is none
+  std::vector<std::string> text;  // columns of the CSV file that are text, whatever they look like
+  std::string engine;             // "own", "onnxruntime", or empty: the first that passes
   bool is_json = false;
 };
 

@@ -96,6 +96,11 @@ class Tree {
         ->required();
     command->add_option("--target", register_.target,
                         "column of the CSV file that is not a feature");
+    command
+        ->add_option("--text", register_.text,
+                     "column of the CSV file to read as text, as zip codes are; may be repeated")
+        ->expected(1)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     command->add_option("--engine", register_.engine, "only this engine: own or onnxruntime")
         ->check(CLI::IsMember({"own", "onnxruntime"}));
     command->add_flag("--json", register_.is_json, "print JSON");

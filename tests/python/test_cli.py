@@ -11,7 +11,11 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.compose import ColumnTransformer
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import OneHotEncoder
 
 ROWS = pd.DataFrame(
     {"age": np.arange(40) % 23, "income": np.arange(40) * 1.5, "churned": [0, 1] * 20}
@@ -45,6 +49,42 @@ def test_a_joblib_file_becomes_a_version(files: Path) -> None:
     assert (
         json.loads(register("model.joblib", "rows.csv", "churned", "--json").stdout)["version"] == 2
     )
+
+
+def encoded(X: pd.DataFrame, y: pd.Series, columns: list[str]) -> Pipeline:
+    encoder = OneHotEncoder(handle_unknown="ignore")
+    transformer = ColumnTransformer([("text", encoder, columns)], remainder="passthrough")
+    return make_pipeline(transformer, LogisticRegression()).fit(X, y)
+
+
+def test_texts_that_look_like_numbers_or_nothing_stay_texts(files: Path) -> None:
+    rows = ROWS.assign(zip=["00123", "10115"] * 20, region=["NA", "EU", "nan", "US"] * 10)
+    rows.to_csv(files / "rows.csv", index=False)
+    X = rows.drop(columns="churned")
+    joblib.dump(encoded(X, rows["churned"], ["zip", "region"]), files / "model.joblib")
+    done = register("model.joblib", "rows.csv", "churned", "--json")
+    assert done.returncode == 0, done.stderr
+    examples = json.loads(penstock("models", "show", "churn", "--json").stdout)
+    folder = Path(examples["path"])
+    features = json.loads((folder / "examples.json").read_text())["features"]
+    assert features[0]["zip"] == "00123"
+    assert features[0]["region"] == "NA"
+
+
+def test_a_column_is_text_when_it_is_named(files: Path) -> None:
+    rows = ROWS.assign(zip=["00123", "10115"] * 20)
+    rows.to_csv(files / "rows.csv", index=False)
+    transformer = ColumnTransformer([("text", CountVectorizer(), "zip")])
+    model = make_pipeline(transformer, LogisticRegression())
+    joblib.dump(model.fit(rows.drop(columns="churned"), rows["churned"]), files / "model.joblib")
+    told = register().stderr
+    assert "columns that are text though they look like numbers are named with --text" in told
+    assert (
+        "no column 'zp', which --text names"
+        in register("model.joblib", "rows.csv", "churned", "--text", "zp").stderr
+    )
+    done = register("model.joblib", "rows.csv", "churned", "--text", "zip")
+    assert done.returncode == 0, done.stderr
 
 
 class Bomb:
