@@ -108,7 +108,7 @@ void Connection::AnswerWhatIsBuffered() {
     if (needs_more_) {
       if (parser_.has_head() && !has_head_) {
         has_head_ = true;
-        since_ms_ = loop_.now_ms;
+        since_ms_ = progress_ms_ = loop_.now_ms;
         if (parser_.expects_continue() && parser_.body_bytes() == 0) out_.append(kContinue);
       }
       return;
@@ -175,6 +175,7 @@ void Connection::FinishAnswer() {
   const auto gap = static_cast<size_t>(head - begin);
   std::memmove(out_.data() + sent_ + gap, out_.data() + sent_, response_->begin_ - sent_);
   sent_ += gap;
+  since_ms_ = progress_ms_ = loop_.now_ms;
   loop_.counts.responses_by_class[static_cast<size_t>(status / 100)].Add();
 }
 
@@ -184,7 +185,6 @@ void Connection::AfterAnswer() {
   if (in_.empty() && in_.capacity() > kKeepBytesMax) in_.Release();
   parser_.Reset();
   has_head_ = false;
-  since_ms_ = loop_.now_ms;
 }
 
 // Sends what is unsent. False when the socket takes no more now (EPOLLOUT will come) or the
@@ -198,7 +198,8 @@ bool Connection::Flush() {
       return false;
     }
     sent_ += static_cast<size_t>(sent);
-    since_ms_ = loop_.now_ms;
+    progress_ms_ = loop_.now_ms;
+    if (unsent() == 0) since_ms_ = loop_.now_ms;
     loop_.counts.bytes_sent.Add(sent);
   }
   out_.clear();
@@ -283,7 +284,10 @@ void Connection::OnTick() {
 void Connection::TickServing() {
   const Limits& limits = loop_.limits;
   if (unsent() > 0) {
-    if (!IsOver(since_ms_, limits.send_ms_max)) return;
+    const int64_t earned_ms = static_cast<int64_t>(sent_) * 1000 / limits.send_bytes_per_s_min;
+    const bool is_over = IsOver(progress_ms_, limits.send_ms_max) ||
+                         IsOver(since_ms_, limits.send_ms_max + earned_ms);
+    if (!is_over) return;
     loop_.counts.timeouts_send.Add();
     return End();
   }

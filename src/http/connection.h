@@ -99,8 +99,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool needs_more_ = false;    // in_ holds no complete request
   bool has_head_ = false;      // since_ms_ counts from the end of the headers
   std::atomic<bool> is_peer_gone_ = false;
-  int64_t since_ms_ =
-      0;  // when the present wait began: for a request, its bytes, or progress in sending
+  int64_t since_ms_ = 0;     // when the present wait began: for a request, its bytes, or its reader
+  int64_t progress_ms_ = 0;  // when something was sent last, or could have been
   int64_t linger_begin_ms_ = 0;
 };
 

@@ -30,8 +30,11 @@ struct Limits {
   // large body on a slow line arrives.
   int64_t receive_ms_max = 30'000;
   int64_t body_bytes_per_s_min = 16 * 1024;
-  // Without any progress in sending an answer; then the connection is reset.
+  // Sending an answer: without any progress, and from its end in the buffer to its last byte; then
+  // the connection is reset. The whole time grows by one second for every send_bytes_per_s_min
+  // sent, so that a large answer on a slow line arrives.
   int64_t send_ms_max = 30'000;
+  int64_t send_bytes_per_s_min = 16 * 1024;
   // How long the server reads and drops what a client still sends after the last answer on a
   // connection.
   int64_t linger_ms_max = 2'000;

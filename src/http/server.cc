@@ -32,7 +32,7 @@ Status CheckOptions(const ServerOptions& options) {
                            limits.header_count_max > 0 && limits.connections_max > 0 &&
                            limits.idle_ms_max > 0 && limits.receive_ms_max > 0 &&
                            limits.body_bytes_per_s_min > 0 && limits.send_ms_max > 0 &&
-                           limits.linger_ms_max > 0;
+                           limits.send_bytes_per_s_min > 0 && limits.linger_ms_max > 0;
   if (!is_positive)
     return InvalidArgument("a limit of the HTTP server is 0 or less: expected at least 1");
   PENSTOCK_CHECK(options.make_handler != nullptr);

@@ -39,6 +39,8 @@ class TestClient {
   TestResponse Read(bool is_head = false);
   // Send, then Read.
   TestResponse Call(std::string_view bytes);
+  // Receives up to 64 KiB; false when the connection is gone, or nothing came for kReadMsMax.
+  bool Fill();
   // What came beyond the answers read so far, up to the end of the connection.
   std::string ReadToEnd();
   // True when the server has closed its side, waiting for it up to kReadMsMax, and nothing came
@@ -50,8 +52,6 @@ class TestClient {
   void Reset();
 
  private:
-  bool Fill();
-
   os::FileDescriptor socket_;
   std::string buffer_;
   bool is_connected_ = false;
