@@ -20,7 +20,7 @@ from sklearn.datasets import load_diabetes
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, StandardScaler
 
 import _penstock
 import penstock
@@ -204,6 +204,16 @@ def test_a_model_without_native_form_is_registered_and_told(model, told: str) ->
         version.serve()
     with pytest.raises(penstock.UnimplementedError):
         version.predict(X)
+
+
+def test_what_one_call_would_make_native_names_the_call() -> None:
+    sparse = LogisticRegression().fit(FRAME, TARGET).sparsify()
+    scaler = MaxAbsScaler(clip=True)
+    clipped = make_pipeline(scaler, LogisticRegression()).fit(FRAME, TARGET)
+    for model, told in ((sparse, "are sparse: call densify() on it"), (clipped, "set clip=False")):
+        check_refused(model, FRAME, told, engine="own")
+    for model in (sparse.densify(), clipped.set_params(maxabsscaler__clip=False)):
+        assert penstock.register(model, FRAME, name="m").engine == "own"
 
 
 def test_several_labels_a_row_stay_in_python(digits) -> None:

@@ -173,7 +173,7 @@ def _add_robust(program: _Program, scaler: Any, dtype: Any) -> None:
 
 def _add_max_abs(program: _Program, scaler: Any, dtype: Any) -> None:
     if getattr(scaler, "clip", False):
-        raise NotExportableError("MaxAbsScaler clips here, which its step cannot")
+        raise NotExportableError("MaxAbsScaler clips here, which its step cannot: set clip=False")
     program.steps.append({"op": "scale", "center": None, "scale": program.add(scaler.scale_)})
 
 
@@ -267,7 +267,9 @@ def _add_linear(program: _Program, model: Any, X: Any, link: str) -> str:
     from sklearn.utils import check_array
 
     if not isinstance(model.coef_, np.ndarray):
-        raise NotExportableError(f"the coefficients of {type(model).__name__} are sparse")
+        raise NotExportableError(
+            f"the coefficients of {type(model).__name__} are sparse: call densify() on it"
+        )
     coef = np.atleast_2d(model.coef_)
     intercept = np.broadcast_to(np.asarray(model.intercept_, dtype=coef.dtype), (len(coef),))
     with warnings.catch_warnings():
