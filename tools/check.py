@@ -17,7 +17,7 @@ import lint
 from setup import setup
 from steps import BUILD, ROOT, VENV_PYTHON, StepError, capture, fail, run
 
-FUZZ_SECONDS, FUZZ_SECONDS_LONG = 30, 300
+FUZZ_SECONDS, FUZZ_SECONDS_LONG = 30, 120
 LONG_RESULT = ROOT / "tests" / "long_result.json"
 INSTRUCTIONS = ROOT / "bench" / "instructions.py"
 REPORTS = BUILD / "report"
