@@ -31,20 +31,26 @@ class Buffer {
   }
   void Clear() { begin_ = size_ = 0; }
 
-  // Makes room for at least room_min bytes: by moving what is here to the front, else by taking
-  // twice the memory, or just enough for `missing` more bytes if that is known (not 0) and less. So
-  // memory grows with what has arrived, not with what was announced.
-  void MakeRoom(size_t room_min, size_t missing) {
-    if (begin_ > 0) {
-      std::memmove(bytes_.get(), data(), size_);
-      begin_ = 0;
-      if (room_bytes() >= room_min) return;
-    }
-    size_t capacity = std::max(kFirstBytes, 2 * capacity_);
-    if (missing > 0 && capacity_ > 0) capacity = std::min(capacity, size_ + missing);
+  // Moves what is here to the front of the memory.
+  void Compact() {
+    if (begin_ > 0) std::memmove(bytes_.get(), data(), size_);
+    begin_ = 0;
+  }
+
+  // What to grow to when there is no room: twice the memory, or just enough for `missing` more
+  // bytes if that is known (not 0) and less. So memory grows with what has arrived, not with what
+  // was announced.
+  size_t NextCapacity(size_t missing) const {
+    const size_t capacity = std::max(kFirstBytes, 2 * capacity_);
+    return missing > 0 && capacity_ > 0 ? std::min(capacity, size_ + missing) : capacity;
+  }
+
+  // Moves to other memory, of at least size() bytes.
+  void Reserve(size_t capacity) {
     auto bytes = std::make_unique_for_overwrite<char[]>(capacity);
-    if (size_ > 0) std::memcpy(bytes.get(), bytes_.get(), size_);
+    if (size_ > 0) std::memcpy(bytes.get(), data(), size_);
     bytes_ = std::move(bytes);
+    begin_ = 0;
     capacity_ = capacity;
   }
 

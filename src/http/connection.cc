@@ -33,7 +33,11 @@ constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 }  // namespace
 
 Connection::Connection(os::FileDescriptor socket, LoopState& loop)
-    : socket_(std::move(socket)), loop_(loop), parser_(loop.limits), since_ms_(loop.now_ms) {}
+    : socket_(std::move(socket)),
+      loop_(loop),
+      share_(loop.receive_budget),
+      parser_(loop.limits),
+      since_ms_(loop.now_ms) {}
 
 template <typename Step>
 void Connection::Guard(const Step& step) {
@@ -144,7 +148,7 @@ void Connection::AnswerRequest() {
 void Connection::AnswerFailure(int status, std::string_view detail) {
   if (!is_refused) loop_.counts.requests_refused.Add();
   response_.emplace(out_);
-  WriteProblem(*response_, status, detail, {.retry_after_s = is_refused ? 1 : 0});
+  WriteProblem(*response_, status, detail, {.retry_after_s = status == 503 ? 1 : 0});
   closes_after_ = true;
   FinishAnswer();
 }
@@ -182,9 +186,20 @@ void Connection::FinishAnswer() {
 // Makes ready for the next request.
 void Connection::AfterAnswer() {
   in_.Drop(parser_.consumed());
-  if (in_.empty() && in_.capacity() > kKeepBytesMax) in_.Release();
+  if (in_.capacity() > kKeepBytesMax) GiveBackInput();
   parser_.Reset();
   has_head_ = false;
+}
+
+// Of a large buffer, all but what is left in it.
+void Connection::GiveBackInput() {
+  if (in_.size() > kKeepBytesMax) return;
+  if (in_.empty()) {
+    in_.Release();
+  } else {
+    in_.Reserve(std::max(in_.size(), Buffer::kFirstBytes));
+  }
+  share_.Return();
 }
 
 // Sends what is unsent. False when the socket takes no more now (EPOLLOUT will come) or the
@@ -212,7 +227,8 @@ bool Connection::Flush() {
 bool Connection::Receive() {
   const size_t missing = parser_.bytes_missing();
   const size_t room_min = missing > 0 ? std::min(missing, kRoomBytesMin) : kRoomBytesMin;
-  if (in_.room_bytes() < room_min) in_.MakeRoom(room_min, missing);
+  // The refusal is to be sent.
+  if (in_.room_bytes() < room_min && !MakeRoom(room_min)) return true;
   const size_t room = in_.room_bytes();
   const ssize_t got = ::recv(fd(), in_.room(), room, 0);
   if (got > 0) {
@@ -232,6 +248,21 @@ bool Connection::Receive() {
   is_readable_ = false;
   if (errno != EAGAIN) End();
   return false;
+}
+
+// False when a large buffer is wanted and the server has no more for all: the request is refused.
+bool Connection::MakeRoom(size_t room_min) {
+  in_.Compact();
+  if (in_.room_bytes() >= room_min) return true;
+  const size_t capacity = in_.NextCapacity(parser_.bytes_missing());
+  if (capacity > kKeepBytesMax && !share_.Grow(capacity)) {
+    AnswerFailure(503, fmt::format("The server is receiving as many bytes as it may hold, "
+                                   "receive_bytes_max = {}; try again later.",
+                                   loop_.receive_budget->bytes_max()));
+    return false;
+  }
+  in_.Reserve(capacity);
+  return true;
 }
 
 // The client sends no more. In the middle of a request it is told so, since it may still be
@@ -258,6 +289,7 @@ void Connection::Linger() {
   linger_begin_ms_ = since_ms_ = loop_.now_ms;
   in_.Clear();
   in_.Release();
+  share_.Return();
   Discard();
 }
 

@@ -73,6 +73,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void AfterAnswer();
   bool Flush();
   bool Receive();
+  bool MakeRoom(size_t room_min);
+  void GiveBackInput();
   void OnEndOfStream();
   void Linger();
   void Discard();
@@ -86,6 +88,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   LoopState& loop_;
   Phase phase_ = Phase::kServing;
   Buffer in_;
+  ReceiveShare share_;  // of in_, where that is large
   std::string out_;
   size_t sent_ = 0;  // bytes of out_ that are gone
   Parser parser_;

@@ -16,6 +16,7 @@
 namespace penstock::http {
 namespace {
 
+using testing::HasSubstr;
 using namespace std::chrono_literals;
 using std::chrono::steady_clock;
 
@@ -96,6 +97,63 @@ TEST_F(ConnectionTest, AReaderEarnsTimeByBytes) {
   while (steady_clock::now() - begin < 1500ms && client.Fill()) PassTime(5ms);
   EXPECT_EQ(client.Read().body.size(), 30'000'001U);
   EXPECT_EQ(server_->stats().timeouts_send, 0);
+}
+
+// Requests of one megabyte against a server that receives two at a time.
+class ReceiveTest : public ConnectionTest {
+ protected:
+  static constexpr size_t kBytes = 1'000'000;
+  static constexpr size_t kHeldBytes = 900'000;
+
+  ReceiveTest() { Serve({.body_bytes_max = kBytes, .receive_bytes_max = 2 * kBytes + 100'000}); }
+
+  // Sends all but the end of a request.
+  void Begin(TestClient& client) {
+    const int64_t before = server_->stats().bytes_received;
+    ASSERT_TRUE(client.Send(request_.substr(0, kHeldBytes)));
+    while (server_->stats().bytes_received < before + static_cast<int64_t>(kHeldBytes))
+      std::this_thread::yield();
+  }
+  TestResponse Finish(TestClient& client) { return client.Call(request_.substr(kHeldBytes)); }
+
+  const std::string request_ = TestPost("/whole", std::string(kBytes, 'b'));
+};
+
+TEST_F(ReceiveTest, OneMoreThanTheServerMayHoldIsTold) {
+  TestClient first = Connect();
+  TestClient second = Connect();
+  TestClient third = Connect();
+  Begin(first);
+  Begin(second);
+  const TestResponse refused = third.Call(request_);
+  EXPECT_EQ(refused.status, 503);
+  EXPECT_TRUE(refused.closes());
+  EXPECT_THAT(refused.head, HasSubstr("\r\nRetry-After: 1\r\n"));
+  EXPECT_THAT(refused.body, HasSubstr("receive_bytes_max = 2100000;"));
+  EXPECT_EQ(Connect().Call(TestGet("/small")).body, "/small");
+  EXPECT_EQ(Finish(first).body, "/whole");
+  EXPECT_EQ(Connect().Call(request_).body, "/whole");
+  EXPECT_EQ(Finish(second).body, "/whole");
+}
+
+TEST_F(ReceiveTest, TheFirstByteOfTheNextRequestDoesNotKeepTheMemoryOfTheLast) {
+  TestClient first = Connect();
+  TestClient second = Connect();
+  ASSERT_EQ(first.Call(request_ + "G").body, "/whole");
+  ASSERT_EQ(second.Call(request_ + "G").body, "/whole");
+  EXPECT_EQ(Connect().Call(request_).body, "/whole");
+  EXPECT_EQ(first.Call(TestGet("/next").substr(1)).body, "/next");
+}
+
+TEST_F(ReceiveTest, AConnectionThatEndsGivesItsShareBack) {
+  {
+    TestClient first = Connect();
+    TestClient second = Connect();
+    Begin(first);
+    Begin(second);
+  }
+  while (server_->stats().connections_open > 0) std::this_thread::yield();
+  EXPECT_EQ(Connect().Call(request_).body, "/whole");
 }
 
 TEST_F(ConnectionTest, AConnectionThatADrainClosesIsNotCountedAsIdle) {

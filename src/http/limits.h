@@ -21,6 +21,10 @@ struct Limits {
   // byte is read (413).
   size_t body_bytes_max = 16 * 1024 * 1024;
 
+  // Memory for what is being received, of all connections together, where one takes more than 64
+  // KiB (503). At least twice body_bytes_max, so that any one body fits.
+  size_t receive_bytes_max = size_t{1} << 30;
+
   // Open connections of a server. One more is accepted, told 503 with Retry-After, and closed.
   int connections_max = 4096;
   // How long a connection may stay open between two requests; then it is closed without a word.

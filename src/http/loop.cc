@@ -55,7 +55,7 @@ Status NoRoom(int error) {
 
 }  // namespace
 
-Result<std::unique_ptr<Loop>> Loop::Make(const Limits& limits, std::unique_ptr<Handler> handler) {
+Result<std::unique_ptr<Loop>> Loop::Make(Parts parts) {
   Descriptors descriptors{
       .epoll = os::FileDescriptor(::epoll_create1(EPOLL_CLOEXEC)),
       .timer = os::FileDescriptor(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)),
@@ -64,7 +64,7 @@ Result<std::unique_ptr<Loop>> Loop::Make(const Limits& limits, std::unique_ptr<H
       descriptors.epoll.is_open() && descriptors.timer.is_open() && descriptors.wake.is_open();
   if (!are_open) return NoRoom(errno);
   std::unique_ptr<Loop> loop(
-      new Loop(limits, std::move(handler), std::move(descriptors)));  // NOLINT: private
+      new Loop(std::move(parts), std::move(descriptors)));  // NOLINT: the constructor is private
   const bool are_watched =
       loop->Watch(loop->mailbox().wake_fd(), EPOLLIN, loop->state_.mailbox.get()) &&
       loop->Watch(loop->timer_.get(), EPOLLIN, &loop->timer_);
@@ -72,14 +72,15 @@ Result<std::unique_ptr<Loop>> Loop::Make(const Limits& limits, std::unique_ptr<H
   return loop;
 }
 
-Loop::Loop(const Limits& limits, std::unique_ptr<Handler> handler, Descriptors descriptors)
-    : handler_(std::move(handler)),
-      state_{.limits = limits,
+Loop::Loop(Parts parts, Descriptors descriptors)
+    : handler_(std::move(parts.handler)),
+      state_{.limits = parts.limits,
              .handler = *handler_,
-             .mailbox = std::make_shared<Mailbox>(std::move(descriptors.wake))},
+             .mailbox = std::make_shared<Mailbox>(std::move(descriptors.wake)),
+             .receive_budget = std::move(parts.receive_budget)},
       epoll_(std::move(descriptors.epoll)),
       timer_(std::move(descriptors.timer)) {
-  SetTick(TickMs(limits));
+  SetTick(TickMs(state_.limits));
   ReadClocks();
 }
 

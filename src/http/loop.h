@@ -17,8 +17,13 @@ namespace penstock::http {
 // counts apart.
 class Loop {
  public:
+  struct Parts {
+    const Limits& limits;  // outlives the loop
+    std::shared_ptr<ReceiveBudget> receive_budget;
+    std::unique_ptr<Handler> handler;
+  };
   // An error when the kernel has no descriptor or no memory left for one more.
-  static Result<std::unique_ptr<Loop>> Make(const Limits& limits, std::unique_ptr<Handler> handler);
+  static Result<std::unique_ptr<Loop>> Make(Parts parts);
   ~Loop();
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
@@ -46,7 +51,7 @@ class Loop {
     os::FileDescriptor timer;
     os::FileDescriptor wake;
   };
-  Loop(const Limits& limits, std::unique_ptr<Handler> handler, Descriptors descriptors);
+  Loop(Parts parts, Descriptors descriptors);
   // False, with errno, when the kernel has no room for it.
   bool Watch(int fd, uint32_t events, void* tag);
   void SetTick(int64_t tick_ms);

@@ -11,6 +11,7 @@
 #include "http/head.h"
 #include "http/limits.h"
 #include "http/mailbox.h"
+#include "http/receive_budget.h"
 
 namespace penstock::http {
 
@@ -50,6 +51,7 @@ struct LoopState {
   const Limits& limits;
   Handler& handler;
   std::shared_ptr<Mailbox> mailbox;
+  std::shared_ptr<ReceiveBudget> receive_budget;
   LoopCounts counts;
 
   // Read once a tick: no request reads a clock.

@@ -26,7 +26,9 @@ class OkHandler final : public Handler {
 
 TEST(Loop, DropsASocketThatTheKernelDoesNotWatchAndServesTheNext) {
   const Limits limits;
-  const auto loop = *Loop::Make(limits, std::make_unique<OkHandler>());
+  const auto loop = *Loop::Make({.limits = limits,
+                                 .receive_budget = std::make_shared<ReceiveBudget>(0),
+                                 .handler = std::make_unique<OkHandler>()});
   std::array<int, 2> ends{};
   ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends.data()), 0);
   const os::FileDescriptor client(ends[0]);

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <latch>
@@ -99,9 +100,12 @@ Result<std::unique_ptr<Server>> Server::Create(ServerOptions options) {
                                                 .port = impl->options.port,
                                                 .port_flag = impl->options.port_flag}));
   impl->port = impl->listener.port();
+  const Limits& limits = impl->options.limits;
+  const auto budget = std::make_shared<ReceiveBudget>(
+      std::max(limits.receive_bytes_max, 2 * limits.body_bytes_max));
   for (int i = 0; i < impl->options.loops; ++i) {
-    impl->loops.push_back(
-        PENSTOCK_TRY(Loop::Make(impl->options.limits, impl->options.make_handler(i))));
+    impl->loops.push_back(PENSTOCK_TRY(Loop::Make(
+        {.limits = limits, .receive_budget = budget, .handler = impl->options.make_handler(i)})));
   }
   PENSTOCK_TRY(impl->loops.front()->AcceptFrom(impl->listener, impl->loops));
   return std::unique_ptr<Server>(

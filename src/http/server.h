@@ -40,7 +40,7 @@ struct ServerStats {
       0;  // no file descriptor or memory was left: clients waited in the kernel's queue
   int64_t requests = 0;  // answered by the handler
   int64_t requests_refused =
-      0;  // answered by the server itself: 400, 408, 413, 414, 417, 431, 501, 505
+      0;  // answered by the server itself: 400, 408, 413, 414, 417, 431, 501, 503, 505
   int64_t responses_cancelled = 0;  // the connection was gone before the answer was
   int64_t timeouts_receive = 0;
   int64_t timeouts_idle = 0;
@@ -54,7 +54,8 @@ struct ServerStats {
 // each socket to the loop with the fewest connections. Several servers may live in one process.
 //
 // Answered by the server itself, as application/problem+json: 400 (not HTTP), 408, 413, 414, 417,
-// 431, 501 (a transfer coding other than chunked, CONNECT), 505, and 503 beyond connections_max.
+// 431, 501 (a transfer coding other than chunked, CONNECT), 505, and 503 beyond connections_max and
+// receive_bytes_max.
 // Everything else goes to the handler, HEAD and OPTIONS included. Requests that are pipelined are
 // answered in order.
 //
