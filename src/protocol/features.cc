@@ -90,6 +90,10 @@ class Decoder {
     if (input_.rows() != first_row_ + rows) input_.Resize(first_row_ + rows);
   }
 
+  bool Refuse(int http_status, std::string detail) {
+    problem_ = {.http_status = http_status, .detail = std::move(detail)};
+    return false;
+  }
   // 400: what stands at the cursor is not JSON, or too deep to tell.
   bool Malformed();
   bool Expect(bool is_met, const char* fault) {
@@ -132,10 +136,8 @@ bool Decoder::ReadBody() {
   const char start = cursor_.Peek();
   if (start != '{') {
     if (body_.find_first_not_of(" \t\r\n") == std::string_view::npos) {
-      problem_ = {
-          .http_status = 400,
-          .detail = "the body is empty; a JSON object with the member 'features' was expected"};
-      return false;
+      return Refuse(400,
+                    "the body is empty; a JSON object with the member 'features' was expected");
     }
     return Misfit(InvalidArgument(fmt::format(
                       "the body is {}; an object with the one member 'features' was expected",
@@ -439,35 +441,28 @@ bool Decoder::GrowTo(int64_t row) {
 }
 
 bool Decoder::TooManyRows(int64_t rows_max) {
-  problem_ = {.http_status = 413};
   if (rows_max == limits_.batch_rows_max) {
-    problem_->detail = fmt::format(
-        "'features' holds more than {} rows; send them in several requests, or start the server "
-        "with a larger --batch-rows-max",
-        rows_max);
-  } else {
-    problem_->detail = fmt::format(
-        "'features' holds more than {} rows, and an answer at most {} values, of which this model "
-        "gives {} a row; send the rows in several requests, or start the server with a larger "
-        "--answer-cells-max",
-        rows_max, limits_.answer_cells_max, snapshot_.signature().answer_cells());
+    return Refuse(413, fmt::format("'features' holds more than {} rows; send them in several "
+                                   "requests, or start the server with a larger --batch-rows-max",
+                                   rows_max));
   }
-  return false;
+  return Refuse(
+      413, fmt::format(
+               "'features' holds more than {} rows, and an answer at most {} values, of which this "
+               "model gives {} a row; send the rows in several requests, or start the server with "
+               "a larger --answer-cells-max",
+               rows_max, limits_.answer_cells_max, snapshot_.signature().answer_cells()));
 }
 
 bool Decoder::Malformed() {
-  if (cursor_.fault() == JsonCursor::kTooDeep) {
-    problem_ = {.http_status = 400,
-                .detail = fmt::format(
-                    "objects and lists are nested too deep: level {} opens at byte {}, and "
-                    "kJsonDepthMax = {} are read; send one value a column, which takes 3 levels",
-                    kJsonDepthMax + 1, cursor_.offset() - 1, kJsonDepthMax)};
-    return false;
+  if (cursor_.fault() != JsonCursor::kTooDeep) {
+    return Refuse(400, fmt::format("the body is not JSON: at byte {}: {}", cursor_.offset(),
+                                   cursor_.fault()));
   }
-  problem_ = {.http_status = 400,
-              .detail = fmt::format("the body is not JSON: at byte {}: {}", cursor_.offset(),
-                                    cursor_.fault())};
-  return false;
+  return Refuse(
+      400, fmt::format("objects and lists are nested too deep: level {} opens at byte {}, and "
+                       "kJsonDepthMax = {} are read; send one value a column, which takes 3 levels",
+                       kJsonDepthMax + 1, cursor_.offset() - 1, kJsonDepthMax));
 }
 
 bool Decoder::Misfit(const Status& status, std::string pointer) {

@@ -149,7 +149,7 @@ TEST_F(OpenApiTest, BoundsAreThoseThatTheServerHolds) {
 
 TEST_F(OpenApiTest, ARequestHasOneOfFourShapes) {
   Add("m", 1, FakeModel::SignatureOf({{"a/b", Type::kFloat64}, {"ü\"", Type::kString}}));
-  EXPECT_THAT(At("/components/schemas/m.1.Request"), IsJson(R"({
+  const std::string request = R"({
     "type": "object", "required": ["features"], "additionalProperties": false,
     "properties": {"features": {"oneOf": [
       {"title": "records", "type": "array", "minItems": 1, "items": {
@@ -164,7 +164,9 @@ TEST_F(OpenApiTest, ARequestHasOneOfFourShapes) {
       {"title": "columns",
         "type": "object", "required": ["a/b", "ü\""], "additionalProperties": false,
         "properties": {"a/b": {"type": "array", "minItems": 1, "items": {"type": "number"}},
-                       "ü\"": {"type": "array", "minItems": 1, "items": {"type": "string"}}}}]}}})"));
+                       "ü\"": {"type": "array", "minItems": 1, "items": {"type": "string"}}}}
+      ]}}})";
+  EXPECT_THAT(At("/components/schemas/m.1.Request"), IsJson(request));
 }
 
 TEST_F(OpenApiTest, ClassesKeepTheTypeOfTheirLabels) {
