@@ -17,6 +17,10 @@ namespace {
 using package::Type;
 
 constexpr std::string_view kUnasked = "no probe asked the original about it";
+// Numbers that an encoder takes for categories are the usual ones to be refused between others.
+constexpr std::string_view kCategoriesRemedy =
+    "; where these numbers are categories, cast the column to text before fitting, or let the "
+    "encoder take what it does not know (handle_unknown='ignore')";
 // From here on, what is refused in some columns is as well refused in all.
 constexpr double kFar = 1e30;
 
@@ -312,8 +316,9 @@ class Finder {
     if (!found_.inexpressible.empty()) return;
     found_.inexpressible = fmt::format(
         "the model refuses {} in row {} ({}) but answers rows that a native form cannot "
-        "tell from it",
-        ToText(found_.signature, probe), probe.row, reason);
+        "tell from it{}",
+        ToText(found_.signature, probe), probe.row, reason,
+        IsNumberProbe(probe) ? kCategoriesRemedy : "");
   }
 
   Status FindEdges() {

@@ -197,3 +197,27 @@ def test_a_category_that_only_the_encoder_knows_is_answered(customers, encoder, 
     np.testing.assert_array_equal(version.predict(south), model.predict(south))
     with pytest.raises(penstock.InvalidArgumentError, match="original refuses what it does not"):
         version.predict(south.assign(region="west"))
+
+
+def test_numbers_that_are_categories_are_told_what_makes_them_native(check_same) -> None:
+    X = pd.DataFrame({"class": [1, 2, 3] * 40, "fare": np.linspace(5, 80, 120)})
+    y = (X["fare"] > 30).astype(int) ^ (X["class"] == 1)
+
+    def fitted(rows: pd.DataFrame, **options: str) -> Pipeline:
+        kinds = ("kinds", OneHotEncoder(**options), ["class"])
+        picked = ColumnTransformer([kinds], remainder=StandardScaler())
+        return make_pipeline(picked, LogisticRegression()).fit(rows, y)
+
+    version = penstock.register(fitted(X), X, name="m")
+    assert version.engine == "python"
+    assert "cast the column to text before fitting" in version.engine_reason
+    assert "handle_unknown='ignore'" in version.engine_reason
+
+    as_text = X.astype({"class": str})
+    for model, rows in (
+        (fitted(as_text), as_text),
+        (fitted(X, handle_unknown="ignore"), X),
+    ):
+        version = penstock.register(model, rows, name="m")
+        assert version.engine == "onnxruntime", version.engine_reason
+        check_same(version, model, rows, exact=False)
