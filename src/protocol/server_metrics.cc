@@ -21,6 +21,10 @@ void AddConnectionMetrics(observe::Metrics& metrics, const http::Server& server)
                             "Connections told 503: too many were open.", {},
                             Reading(server, &ServerStats::connections_refused));
   metrics.AddCounterReading(
+      "penstock_http_accept_pauses_total",
+      "Times that no file descriptor or memory was left for a connection, so that clients waited.",
+      {}, Reading(server, &ServerStats::accept_pauses));
+  metrics.AddCounterReading(
       "penstock_http_requests_refused_total",
       "Requests that were not HTTP or beyond a limit, answered before they were routed.", {},
       Reading(server, &ServerStats::requests_refused));

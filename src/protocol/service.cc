@@ -92,7 +92,7 @@ Service::Service(int loop, const ServiceOptions& options, const ServiceParts& pa
 void Service::Handle(http::Exchange& exchange) {
   const std::string_view path = exchange.request().path;
   if (path == kPredictSuffix) {
-    return slot_.view ? Predict(exchange, slot_.view->routes().Only()) : AnswerReady(exchange);
+    return slot_.view ? Predict(exchange, slot_.view->routes().Only()) : RefuseAll(exchange);
   }
   if (path.starts_with(kModelsPrefix)) return HandleModels(exchange, path);
   HandleRest(exchange, path);
@@ -100,7 +100,7 @@ void Service::Handle(http::Exchange& exchange) {
 
 // /models/{name}/predict and /models/{name}/versions/{n}/predict.
 void Service::HandleModels(http::Exchange& exchange, std::string_view path) {
-  if (!slot_.view) return AnswerReady(exchange);
+  if (!slot_.view) return RefuseAll(exchange);
   std::string_view rest = path.substr(kModelsPrefix.size());
   const size_t name_end = rest.find('/');
   if (name_end == std::string_view::npos || !rest.ends_with(kPredictSuffix))
@@ -155,7 +155,7 @@ void Service::HandleRest(http::Exchange& exchange, std::string_view path) {
     return AnswerGet(exchange, parts_.health.is_ready() ? 200 : 503,
                      HealthReport(parts_.health, parts_.board, false));
   }
-  if (!slot_.view) return AnswerReady(exchange);
+  if (!slot_.view) return RefuseAll(exchange);
   if (path == "/openapi.json") return AnswerGet(exchange, 200, OpenApi());
   AnswerGet(
       exchange, 200,
@@ -289,6 +289,10 @@ void Service::Defer(http::Exchange& exchange, const serve::Snapshot& snapshot, c
 void Service::Refuse(http::Exchange& exchange, const Problem& problem, std::string_view allow) {
   WriteProblem(exchange.response(), problem, allow);
   parts_.unrouted.CountRefusal(slot_.loop, problem.http_status);
+}
+
+void Service::RefuseAll(http::Exchange& exchange) {
+  Refuse(exchange, {.http_status = 503, .detail = parts_.health.Reason()});
 }
 
 void Service::AnswerGet(http::Exchange& exchange, int http_status, std::string_view body) {

@@ -66,6 +66,8 @@ class Service final : public http::Handler {
   void Defer(http::Exchange& exchange, const serve::Snapshot& snapshot, const RequestId& id,
              int64_t start_ns);
   void Refuse(http::Exchange& exchange, const Problem& problem, std::string_view allow = {});
+  // While there are no routes yet.
+  void RefuseAll(http::Exchange& exchange);
   void AnswerGet(http::Exchange& exchange, int http_status, std::string_view body);
   void AnswerReady(http::Exchange& exchange);
   const std::string& OpenApi();

@@ -10,6 +10,7 @@
 
 #include "http/server.h"
 #include "http/test_client.h"
+#include "protocol/server_metrics.h"
 #include "serve/fake_model.h"
 #include "serve/routes.h"
 
@@ -84,6 +85,24 @@ TEST_F(ServiceTest, ARequestForWhichMemoryRunsOutIsToldSoAndTheNextIsAnswered) {
   EXPECT_THAT(refused.head, HasSubstr("\r\nRetry-After: 1\r\n"));
   EXPECT_THAT(client.Call(Body("[[1]]")).body, HasSubstr("\"predictions\":[1.0]"));
   EXPECT_THAT(metrics_.Text(), HasSubstr("code=\"503\"} 1\n"));
+}
+
+TEST_F(ServiceTest, CountsWhatItRefusesWhileThereAreNoRoutes) {
+  Serve();
+  TestClient client = Connect();
+  for (const char* path : {"/predict", "/models/m/predict", "/models/m/versions/1/predict"}) {
+    const TestResponse refused = client.Call(TestPost(path, "{}"));
+    EXPECT_EQ(refused.status, 503);
+    EXPECT_THAT(refused.head, HasSubstr("\r\nRetry-After: "));
+  }
+  EXPECT_THAT(metrics_.Text(),
+              HasSubstr("penstock_requests_total{model=\"\",version=\"\",code=\"503\"} 3\n"));
+}
+
+TEST_F(ServiceTest, ExportsThatAcceptingHasPaused) {
+  Serve();
+  AddServerMetrics(metrics_, {*server_, executor_, health_, board_});
+  EXPECT_THAT(metrics_.Text(), HasSubstr("\npenstock_http_accept_pauses_total 0\n"));
 }
 
 // Each row of the loop's buffers keeps the memory of the longest text that it has held.

@@ -11,8 +11,8 @@ namespace penstock::serve {
 
 // The HTTP statuses that are counted each by itself; the rest count as the first of their class
 // that is listed.
-inline constexpr std::array<int, 12> kCountedStatuses = {200, 400, 404, 405, 409, 413,
-                                                         415, 422, 499, 500, 501, 503};
+inline constexpr std::array<int, 14> kCountedStatuses = {200, 400, 404, 405, 409, 413, 415,
+                                                         422, 429, 499, 500, 501, 503, 504};
 
 // The series of one model version, or (with an empty name) of requests that reached none: a name
 // that a client made up never becomes a label. Cheap to copy; the cells belong to Metrics. A shard

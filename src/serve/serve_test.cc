@@ -274,6 +274,8 @@ TEST_F(ServeTest, MetricsCountByStatusAndNeverByAnUnknownName) {
   snapshot->metrics().CountRequest(0, 200, 30e-6);
   snapshot->metrics().CountRequest(1, 422, 10e-6);
   snapshot->metrics().CountRequest(1, 418, 10e-6);  // not listed: counts as the first of its class
+  snapshot->metrics().CountRequest(1, 429, 10e-6);
+  snapshot->metrics().CountRequest(0, 504, 10e-6);
   snapshot->metrics().CountRows(0, 5);
   ModelMetrics(metrics_, "", 0).CountRefusal(0, 404);
   const std::string text = metrics_.Text();
@@ -283,13 +285,17 @@ TEST_F(ServeTest, MetricsCountByStatusAndNeverByAnUnknownName) {
               HasSubstr("penstock_requests_total{model=\"churn\",version=\"3\",code=\"422\"} 1\n"));
   EXPECT_THAT(text,
               HasSubstr("penstock_requests_total{model=\"churn\",version=\"3\",code=\"400\"} 1\n"));
+  EXPECT_THAT(text,
+              HasSubstr("penstock_requests_total{model=\"churn\",version=\"3\",code=\"429\"} 1\n"));
+  EXPECT_THAT(text,
+              HasSubstr("penstock_requests_total{model=\"churn\",version=\"3\",code=\"504\"} 1\n"));
   EXPECT_THAT(text, HasSubstr("penstock_requests_total{model=\"\",version=\"\",code=\"404\"} 1\n"));
   EXPECT_THAT(text, HasSubstr("penstock_rows_total{model=\"churn\",version=\"3\"} 5\n"));
   EXPECT_THAT(text, HasSubstr("penstock_request_duration_seconds_bucket{model=\"churn\",version="
-                              "\"3\",le=\"1e-05\"} 2\n"));
+                              "\"3\",le=\"1e-05\"} 4\n"));
   EXPECT_THAT(
       text,
-      HasSubstr("penstock_request_duration_seconds_count{model=\"churn\",version=\"3\"} 3\n"));
+      HasSubstr("penstock_request_duration_seconds_count{model=\"churn\",version=\"3\"} 5\n"));
 }
 
 TEST(Health, IsReadyFromTheFirstRoutesUntilDraining) {
