@@ -16,15 +16,13 @@
 #include <new>
 
 #include "base/check.h"
+#include "http/server.h"
 
 namespace penstock::http {
 namespace {
 
 constexpr int kEventsMax = 256;
 constexpr int kAcceptsPerTurnMax = 64;
-// Connections beyond connections_max that are open only to be told so; one more is closed without a
-// word.
-constexpr int kRefusedOpenMax = 256;
 constexpr int64_t kTickMsMin = 10;
 constexpr int64_t kTickMsMax = 1000;
 // While a loop drains, it looks at its connections this often.

@@ -29,6 +29,9 @@ struct ServerOptions {
 };
 
 inline constexpr int kLoopsMax = 256;
+// Connections beyond connections_max that are open only to be told so; one more is closed without a
+// word.
+inline constexpr int kRefusedOpenMax = 256;
 
 // Counts since Start, summed over the loops. Each number is exact; together they are not one
 // instant.

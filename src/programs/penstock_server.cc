@@ -46,7 +46,8 @@ constexpr int64_t kMillisecondsMax = 24 * 60 * 60 * 1000;
 constexpr int kArenasMax =
     2;  // of malloc: loops do not allocate in a steady state, so more only cost memory
 constexpr int kSpareDescriptors =
-    64;  // beyond the connections: listeners, epolls, the model's file
+    64;  // listeners, the admin port's clients, the model's file, what libraries open
+constexpr int kDescriptorsPerLoop = 3;  // epoll, timer, mailbox
 constexpr milliseconds kIdleLinger{
     250};  // a draining server waits so long for one more request on an open connection
 
@@ -158,10 +159,16 @@ Status Complete(Settings& settings) {
   return {};
 }
 
-void RaiseDescriptorLimit(int64_t connections_max) {
+int64_t DescriptorsNeeded(const Settings& settings) {
+  const int64_t loops = settings.loops + 1;  // one is the admin port's
+  return settings.connections_max + http::kRefusedOpenMax + kDescriptorsPerLoop * loops +
+         kSpareDescriptors;
+}
+
+void RaiseDescriptorLimit(int64_t descriptors) {
   rlimit limit = {};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  const auto wanted = static_cast<rlim_t>(connections_max + kSpareDescriptors);
+  const auto wanted = static_cast<rlim_t>(descriptors);
   if (limit.rlim_cur >= wanted) return;
   limit.rlim_cur = std::min(wanted, limit.rlim_max);
   setrlimit(RLIMIT_NOFILE, &limit);
@@ -307,7 +314,7 @@ int Main(const std::vector<std::string>& arguments) {
   }
   if (const Status complete = Complete(settings); !complete.ok()) return Fail(complete);
   mallopt(M_ARENA_MAX, kArenasMax);
-  RaiseDescriptorLimit(settings.connections_max);
+  RaiseDescriptorLimit(DescriptorsNeeded(settings));
   const Result<std::unique_ptr<os::EndWatch>> ends =
       os::EndWatch::Start(static_cast<int>(settings.until_eof));
   if (!ends.ok()) return Fail(ends.status());

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -231,6 +232,18 @@ def test_a_slow_model_does_not_hold_up_its_loop_and_a_full_queue_says_so(tmp_pat
             thread.join(SECONDS_MAX)
     assert {status for status, _ in statuses} == {200, 503}
     assert all(headers["retry-after"] == "1" for status, headers in statuses if status == 503)
+
+
+def test_it_may_open_a_file_descriptor_for_everything_it_may_hold(house: Path) -> None:
+    """connections_max, 256 that are refused, three for each loop and the admin port's, 64 more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+    try:
+        with serving(house, "--connections-max", "700", "--loops", "5") as running:
+            allowed, _ = resource.prlimit(running.process.pid, resource.RLIMIT_NOFILE)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert allowed == 700 + 256 + 3 * 6 + 64
 
 
 def test_starts_quickly_and_stays_small(house: Path) -> None:
