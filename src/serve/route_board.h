@@ -64,9 +64,10 @@ class RouteBoard {
   void Attach(RunOnEveryLoop run) { run_ = std::move(run); }
 
   // Prepares a view for each loop, gives it to the loop on the loop's thread, and returns when the
-  // last has taken it: from then on no answer comes from the routes before, so no client sees new
-  // then old. What the loops gave back is freed here, off the loops. An error in preparing changes
-  // nothing. Two calls run one after the other.
+  // last has taken it: from then on no answer comes from the routes before. The loops change one
+  // after another: while it runs, a client of several connections may see new, then old. What the
+  // loops gave back is freed here, off the loops. An error in preparing changes nothing. Two calls
+  // run one after the other.
   Status Publish(std::shared_ptr<const Routes> routes);
 
   // What was published last; null before.
