@@ -512,6 +512,21 @@ TEST_F(SqliteTest, FailsWhenTheReaderIsKilled) {
               AllOf(HasSubstr("was killed by signal 9"), HasSubstr("nothing of it is used")));
 }
 
+TEST_F(SqliteTest, LeavesCtrlCToTheProcessThatReads) {
+  Make(
+      "CREATE TABLE t(x TEXT); WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n "
+      "WHERE i < 100000)"
+      "INSERT INTO t SELECT printf('%0200d', i) FROM n");
+  const auto interrupt_children = []() -> Status {
+    std::ifstream children("/proc/self/task/" + std::to_string(gettid()) + "/children");
+    for (pid_t pid = 0; children >> pid;) kill(pid, SIGINT);
+    return {};
+  };
+  const Result<Rows> rows = ReadRows(Uri("#t"), {.poll = interrupt_children});
+  ASSERT_TRUE(rows.ok()) << rows.status().ToString();
+  EXPECT_EQ(rows->cells.size(), 100'000U);
+}
+
 TEST_F(SqliteTest, EndsALongReadWhenAskedTo) {
   Make("CREATE TABLE t(i INTEGER)");
   int asked = 0;

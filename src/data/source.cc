@@ -126,6 +126,7 @@ Result<table::TableStream> Read(std::string_view uri, const ReadOptions& options
       .arguments = {std::string(kReadSqliteCommand), std::string(uri)},
       .pipe_stdout = true,
       .pipe_stderr = true,
+      .ignores_interrupt = true,  // it ends when nobody reads it any more
   }));
   auto source = std::make_unique<ChildSource>(std::move(process), std::string(uri), options.poll);
   PENSTOCK_TRY(source->Schema());

@@ -71,6 +71,7 @@ void CloseFrom(int first) {
     if (getppid() != parent) _exit(127);  // it ended before the kernel was told
   }
   signal(SIGPIPE, SIG_DFL);
+  if (options.ignores_interrupt) signal(SIGINT, SIG_IGN);
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);

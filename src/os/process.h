@@ -31,6 +31,8 @@ struct ProcessOptions {
   // The child is killed (SIGKILL) when the thread that started it ends: only for threads that
   // outlive the child.
   bool dies_with_thread = false;
+  // Ctrl-C, which a terminal sends to every process in the foreground, is this process's to handle.
+  bool ignores_interrupt = false;
 };
 
 // A running child. Destruction kills it and waits. Not for two threads at once, except for Kill.
