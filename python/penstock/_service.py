@@ -10,6 +10,7 @@ import os
 import selectors
 import subprocess
 import threading
+import weakref
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -19,6 +20,17 @@ from _penstock import DeadlineExceededError, FailedPreconditionError, binary_dir
 READY_S_MAX = 60.0
 STOP_S_MAX = 30.0
 STDERR_LINES_MAX = 200
+
+_pipes: weakref.WeakSet[IO[bytes]] = weakref.WeakSet()
+
+
+def _let_go() -> None:
+    """Close, in a fork of this process, what tells servers that this process is there."""
+    for pipe in list(_pipes):
+        pipe.close()
+
+
+os.register_at_fork(after_in_child=_let_go)
 
 
 class Service:
@@ -114,8 +126,10 @@ def start_service(path: str, spec: str, *, host: str, port: int, admin_port: int
         stderr=subprocess.PIPE,
         start_new_session=True,
     )
+    assert process.stdin is not None
     assert process.stdout is not None
     assert process.stderr is not None
+    _pipes.add(process.stdin)
     told: collections.deque[str] = collections.deque(maxlen=STDERR_LINES_MAX)
     reader = threading.Thread(target=_drain, args=(process.stderr, told), daemon=True)
     reader.start()

@@ -229,7 +229,9 @@ CHILD = """
 import os, sys, penstock
 service = penstock.load("iris").serve()
 print(service._process.pid, flush=True)
-if sys.argv[1] == "wait":
+if sys.argv[1] == "fork":  # as a worker of multiprocessing, which stays until its parent is gone
+    os.fork()
+if sys.argv[1] in ("wait", "fork"):
     sys.stdin.read()
 elif sys.argv[1] == "drop":
     del service
@@ -244,9 +246,10 @@ def test_the_server_ends_with_the_process(version, how: str) -> None:
     wait_until_gone(int(done.stdout))
 
 
-def test_the_server_ends_when_the_process_is_killed(version) -> None:
+@pytest.mark.parametrize("how", ["wait", "fork"])
+def test_the_server_ends_when_the_process_is_killed(version, how: str) -> None:
     with subprocess.Popen(
-        [sys.executable, "-c", CHILD, "wait"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-c", CHILD, how], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as child:
         assert child.stdout is not None
         server = int(child.stdout.readline())
