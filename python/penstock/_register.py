@@ -15,7 +15,7 @@ from penstock._export.parts import known_texts
 from penstock._model import answers_of, check_is_model
 from penstock._original import original_of, pickled
 from penstock._signature import signature_json
-from penstock._version import ModelVersion
+from penstock._version import ModelVersion, home_folder
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -85,7 +85,7 @@ def register(
     answers = answers_of(model, container)
     candidates = export(Subject(model, container, types, answers), engine)
     has_names = container.has_names or hasattr(model, "feature_names_in_")
-    folder = None if home is None else str(home)
+    folder = home_folder(home)
     python_object, unkept = pickled(model)
     registered = _penstock.register(
         name=name,

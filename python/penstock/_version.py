@@ -6,6 +6,7 @@ import datetime
 import functools
 import json
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -273,6 +274,11 @@ def _microseconds(nanoseconds: int) -> str:
     return f"{microseconds:,.0f}" if microseconds >= 2 else f"{microseconds:.1f}"
 
 
+def home_folder(home: str | PathLike[str] | None) -> str | None:
+    """Return the folder that a caller names as home; no shell has expanded its "~"."""
+    return None if home is None else str(Path(home).expanduser())
+
+
 def load(spec: str, *, home: str | PathLike[str] | None = None) -> ModelVersion:
     """Return a registered version.
 
@@ -295,7 +301,7 @@ def load(spec: str, *, home: str | PathLike[str] | None = None) -> ModelVersion:
     >>> penstock.load("churn@1").predict(X.head(3))
     array(['no', 'yes', 'no'], dtype=object)
     """
-    folder = None if home is None else str(home)
+    folder = home_folder(home)
     return ModelVersion(_penstock.open_version(spec, folder), folder)
 
 
@@ -312,5 +318,5 @@ def models(*, home: str | PathLike[str] | None = None) -> list[ModelVersion]:
     >>> [newest.name for newest in penstock.models()]
     ['churn']
     """
-    folder = None if home is None else str(home)
+    folder = home_folder(home)
     return [ModelVersion(newest, folder) for newest in _penstock.models(folder)]

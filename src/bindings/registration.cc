@@ -42,11 +42,9 @@ struct Version {
   std::string path;
 };
 
-std::filesystem::path FindHome(const std::optional<std::string>& given) {
-  std::error_code error;
-  const std::filesystem::path start = std::filesystem::current_path(error);
-  if (error) Raise(FromErrno(error.value(), "the working directory"));
-  const config::Home home = ValueOrRaise(config::FindHome(given.value_or(""), start));
+std::filesystem::path FindHome(const std::optional<std::string>& given,
+                               config::MissingHome missing) {
+  const config::Home home = ValueOrRaise(config::FindHome(given.value_or(""), ".", missing));
   if (home.is_new)
     PySys_WriteStderr("penstock: made '%.900s', which will hold the registry\n", home.path.c_str());
   return home.path;
@@ -142,7 +140,7 @@ RegisteredVersion Register(const std::string& name, const std::optional<std::str
   submission.python_object.assign(python_object.c_str(), python_object.size());
   submission.native_hint = native_hint;
   json::Value details = ParseOrRaise(details_json, "details_json");
-  const std::filesystem::path folder = FindHome(home);
+  const std::filesystem::path folder = FindHome(home, config::MissingHome::kMake);
 
   Signals signals;
   const package::Signature signature = submission.signature;
@@ -232,7 +230,10 @@ void AddRegistration(nb::module_& module) {
       .def_prop_ro("path", [](const Version& v) { return v.path; });
 
   module.def(
-      "home", [](const std::optional<std::string>& path) { return FindHome(path).string(); },
+      "home",
+      [](const std::optional<std::string>& path) {
+        return FindHome(path, config::MissingHome::kMake).string();
+      },
       "path"_a.none());
   module.def("own_evaluator", &OwnEvaluator, "steps_json"_a, "arrays"_a);
   module.def("register", &Register, nb::kw_only(), "name"_a, "home"_a.none(), "signature_json"_a,
@@ -241,7 +242,7 @@ void AddRegistration(nb::module_& module) {
   module.def(
       "open_version",
       [](const std::string& spec, const std::optional<std::string>& home) {
-        const std::filesystem::path folder = FindHome(home);
+        const std::filesystem::path folder = FindHome(home, config::MissingHome::kRefuse);
         Result<Version> opened = [&] {
           const nb::gil_scoped_release no_gil;
           return OpenVersion(spec, folder);
@@ -252,7 +253,7 @@ void AddRegistration(nb::module_& module) {
   module.def(
       "models",
       [](const std::optional<std::string>& home) {
-        const std::filesystem::path folder = FindHome(home);
+        const std::filesystem::path folder = FindHome(home, config::MissingHome::kRefuse);
         Result<std::vector<Version>> versions = [&] {
           const nb::gil_scoped_release no_gil;
           return ListModels(folder);

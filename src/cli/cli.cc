@@ -36,7 +36,7 @@ struct Runner {
     return {};
   }
   Status operator()(const RegisterArguments& command) const { return user_code.Register(command); }
-  Status operator()(const ServeCommand& command) const { return Serve(command, terminal); }
+  Status operator()(const ServeCommand& command) const { return Serve(command); }
   Status operator()(const PredictCommand& command) const { return Predict(command, terminal); }
   Status operator()(const ListCommand& command) const { return List(command, terminal); }
   Status operator()(const ShowCommand& command) const { return Show(command, terminal); }

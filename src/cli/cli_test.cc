@@ -179,10 +179,35 @@ TEST_F(CliTest, LeavesRegisterToTheUsersPython) {
   EXPECT_EQ(terminal_.err, "penstock: no\n");
 }
 
+TEST_F(CliTest, MakesNoRegistryToReadOne) {
+  for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{
+           {"models", "list"}, {"models", "show", "plane"}, {"serve", "plane"}, {"doctor"}}) {
+    const int code = Run(words);
+    EXPECT_THAT(terminal_.err + terminal_.out,
+                HasSubstr("there is no folder '" + folder_.string()));
+    EXPECT_TRUE(code != 0 || words[0] == "doctor") << words[0];
+  }
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "home"));
+}
+
+TEST_F(CliTest, EndsWellInADeletedFolder) {
+  RegisterPlane();
+  const std::filesystem::path before = std::filesystem::current_path();
+  std::filesystem::create_directories(folder_ / "gone");
+  std::filesystem::current_path(folder_ / "gone");
+  std::filesystem::remove_all(folder_ / "gone");
+  const int listed = Run({"models", "list"});
+  Run({"doctor"});
+  std::filesystem::current_path(before);
+  EXPECT_EQ(listed, 0) << "PENSTOCK_HOME is an absolute path";
+  EXPECT_THAT(terminal_.out, HasSubstr("ok  home"));
+}
+
 TEST_F(CliTest, ListsModels) {
+  std::filesystem::create_directories(folder_ / "home");
   EXPECT_EQ(Run({"models", "list"}), 0);
   EXPECT_THAT(terminal_.out, IsEmpty());
-  EXPECT_THAT(terminal_.err, AllOf(HasSubstr("made '"), HasSubstr("no model is registered yet")));
+  EXPECT_THAT(terminal_.err, HasSubstr("no model is registered yet"));
   EXPECT_EQ(Run({"models", "list", "--json"}), 0);
   EXPECT_EQ(terminal_.out, "[]\n");
   RegisterPlane();

@@ -12,9 +12,9 @@
 
 namespace penstock::cli {
 
-// The registry of the home that the working directory belongs to; says so when the home was just
-// made.
-Result<registry::Registry> OpenRegistry(Terminal& terminal);
+// The registry of the home that the working directory belongs to. kNotFound where there is none:
+// a command that reads makes none.
+Result<registry::Registry> OpenRegistry();
 
 // Each runs one command and prints what it was asked for. Errors are for the caller to print.
 Status List(const ListCommand& command, Terminal& terminal);
@@ -22,7 +22,7 @@ Status Show(const ShowCommand& command, Terminal& terminal);
 Status Predict(const PredictCommand& command, Terminal& terminal);
 Status Doctor(const DoctorCommand& command, Terminal& terminal);
 // Returns only when the server could not be started: else this process becomes penstock-server.
-Status Serve(const ServeCommand& command, Terminal& terminal);
+Status Serve(const ServeCommand& command);
 
 // What penstock-server can be set to, and the flags it is started with: those of the command, then
 // what settings say where the command says nothing.

@@ -40,7 +40,7 @@ Finding LookForOnnxRuntime() { return Found("onnxruntime", engine::CheckOnnxRunt
 
 // Only `register` needs it: none is no fault.
 Finding LookForPython() {
-  const std::string python = FindPython(std::filesystem::current_path());
+  const std::string python = FindPython(".");
   constexpr const char* kAsk =
       "import sys, importlib.metadata as m\n"
       "told = 'Python ' + sys.version.split()[0]\n"
@@ -68,8 +68,8 @@ Finding LookForPython() {
 
 // An unknown key or variable is most often a misspelt one.
 Finding LookAtSettings() {
-  const Result<config::Settings> settings = config::Settings::Load(
-      ServeSettings(), std::filesystem::current_path(), config::Environment());
+  const Result<config::Settings> settings =
+      config::Settings::Load(ServeSettings(), ".", config::Environment());
   if (!settings.ok()) return Found("settings", settings.status(), "");
   return Found("settings", Status(),
                settings->file().empty() ? "no penstock.toml: defaults" : settings->file().string());
@@ -102,8 +102,11 @@ std::vector<Finding> LookAround() {
   std::vector<Finding> findings = {Found("penstock", Status(), std::string("version ") + kVersion),
                                    LookForServer(), LookForOnnxRuntime(), LookForPython(),
                                    LookAtSettings()};
-  const Result<config::Home> home = config::FindHome("", std::filesystem::current_path());
-  findings.push_back(Found("home", home.status(), home.ok() ? home->path.string() : ""));
+  const Result<config::Home> home = config::FindHome("", ".", config::MissingHome::kRefuse);
+  // None is no fault: the first registration makes it.
+  const bool is_none = home.status().code() == Code::kNotFound;
+  findings.push_back(Found("home", is_none ? Status() : home.status(),
+                           home.ok() ? home->path.string() : home.status().message()));
   if (home.ok()) {
     findings.push_back(LookAtSpace(home->path));
     findings.push_back(LookAtRegistry(home->path));

@@ -106,15 +106,13 @@ Result<json::Value> ParityReport(const package::Package& package) {
 
 }  // namespace
 
-Result<registry::Registry> OpenRegistry(Terminal& terminal) {
-  const config::Home home = PENSTOCK_TRY(config::FindHome("", std::filesystem::current_path()));
-  if (home.is_new)
-    terminal.Err(fmt::format("penstock: made '{}', the home of your models\n", home.path.string()));
+Result<registry::Registry> OpenRegistry() {
+  const config::Home home = PENSTOCK_TRY(config::FindHome("", ".", config::MissingHome::kRefuse));
   return registry::Registry::Open(home.path);
 }
 
 Status List(const ListCommand& command, Terminal& terminal) {
-  registry::Registry registry = PENSTOCK_TRY(OpenRegistry(terminal));
+  registry::Registry registry = PENSTOCK_TRY(OpenRegistry());
   const std::vector<registry::ModelVersion> models = PENSTOCK_TRY(registry.Models());
   if (command.is_json) {
     json::Array list;
@@ -137,7 +135,7 @@ Status List(const ListCommand& command, Terminal& terminal) {
 }
 
 Status Show(const ShowCommand& command, Terminal& terminal) {
-  registry::Registry registry = PENSTOCK_TRY(OpenRegistry(terminal));
+  registry::Registry registry = PENSTOCK_TRY(OpenRegistry());
   const registry::ModelVersion version = PENSTOCK_TRY(registry.Resolve(command.version));
   const std::filesystem::path folder = PENSTOCK_TRY(registry.Materialize(version));
   const package::Package package =

@@ -35,7 +35,7 @@ Result<json::Value> FeaturesOf(const std::string& path) {
 
 Status Predict(const PredictCommand& command, Terminal& terminal) {
   const json::Value features = PENSTOCK_TRY(FeaturesOf(command.features));
-  registry::Registry registry = PENSTOCK_TRY(OpenRegistry(terminal));
+  registry::Registry registry = PENSTOCK_TRY(OpenRegistry());
   const registry::ModelVersion version = PENSTOCK_TRY(registry.Resolve(command.version));
   const std::filesystem::path folder = PENSTOCK_TRY(registry.Materialize(version));
   const package::Package package =

@@ -30,8 +30,9 @@ std::string FindPython(const std::filesystem::path& start) {
   if (const std::string chosen = Variable(kPythonVariable); !chosen.empty()) return chosen;
   if (const std::string active = Variable("VIRTUAL_ENV"); !active.empty())
     return active + "/bin/python";
-  if (const std::string near = PythonUpward(std::filesystem::absolute(start)); !near.empty())
-    return near;
+  std::error_code error;
+  const std::filesystem::path folder = std::filesystem::absolute(start, error);
+  if (const std::string near = error ? "" : PythonUpward(folder); !near.empty()) return near;
   if (const std::string beside = PythonUpward(os::DirectoryOfThisBinary()); !beside.empty())
     return beside;
   return "python3";

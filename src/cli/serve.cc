@@ -72,10 +72,10 @@ std::vector<std::string> ServerFlags(const ServeCommand& command,
   return flags;
 }
 
-Status Serve(const ServeCommand& command, Terminal& terminal) {
-  const config::Settings settings = PENSTOCK_TRY(config::Settings::Load(
-      ServeSettings(), std::filesystem::current_path(), config::Environment()));
-  registry::Registry registry = PENSTOCK_TRY(OpenRegistry(terminal));
+Status Serve(const ServeCommand& command) {
+  const config::Settings settings =
+      PENSTOCK_TRY(config::Settings::Load(ServeSettings(), ".", config::Environment()));
+  registry::Registry registry = PENSTOCK_TRY(OpenRegistry());
   const registry::ModelVersion version = PENSTOCK_TRY(registry.Resolve(command.version));
   const std::filesystem::path folder = PENSTOCK_TRY(registry.Materialize(version));
   const std::filesystem::path program = PENSTOCK_TRY(os::ProgramBeside("penstock-server"));

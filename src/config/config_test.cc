@@ -97,6 +97,29 @@ TEST_F(HomeTest, TheArgumentWinsOverTheVariableWhichWinsOverTheSearch) {
   EXPECT_EQ(FindHome(root_ / "given", root_)->path, root_ / "given");
 }
 
+TEST_F(HomeTest, IsNotMadeByWhoOnlyReads) {
+  const Status upward = FindHome("", root_ / "a", MissingHome::kRefuse).status();
+  EXPECT_EQ(upward.code(), Code::kNotFound);
+  EXPECT_NE(upward.message().find((root_ / "a").string()), std::string::npos) << upward.message();
+  EXPECT_FALSE(std::filesystem::exists(root_ / "a" / kHomeName));
+  const Status given = FindHome(root_ / "given", root_, MissingHome::kRefuse).status();
+  EXPECT_EQ(given.code(), Code::kNotFound);
+  EXPECT_NE(given.message().find((root_ / "given").string()), std::string::npos);
+  EXPECT_FALSE(std::filesystem::exists(root_ / "given"));
+}
+
+TEST_F(HomeTest, NeedsNoWorkingDirectoryWhereItIsNamed) {
+  const std::filesystem::path before = std::filesystem::current_path();
+  std::filesystem::current_path(root_ / "a" / "b");
+  std::filesystem::remove_all(root_ / "a");
+  const Result<Home> named = FindHome(root_ / "given", ".");
+  const Status searched = FindHome("", ".").status();
+  std::filesystem::current_path(before);
+  EXPECT_TRUE(named.ok()) << named.status().ToString();
+  EXPECT_EQ(searched.code(), Code::kFailedPrecondition);
+  EXPECT_NE(searched.message().find("change to one that exists"), std::string::npos);
+}
+
 TEST_F(HomeTest, AFileInItsPlaceIsToldWithTheRemedy) {
   std::ofstream(root_ / "file") << "x";
   const Status status = FindHome(root_ / "file", root_).status();

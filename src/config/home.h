@@ -15,10 +15,18 @@ struct Home {
   bool is_new = false;         // made just now, in the working directory: say so
 };
 
+// What becomes of a home that is not there.
+enum class MissingHome { kMake, kRefuse };
+
+// An absolute path; kFailedPrecondition where that needs a working directory and it was deleted.
+Result<std::filesystem::path> Absolute(const std::filesystem::path& path);
+
 // The folder that holds the registry and the packages: `given` when it is not empty, else
 // PENSTOCK_HOME, else the nearest .penstock in `start` or a folder above it, else a new .penstock
-// in `start`. A folder that does not exist yet is made. kPermissionDenied or kFailedPrecondition,
-// with the remedy, when it cannot be.
-Result<Home> FindHome(const std::filesystem::path& given, const std::filesystem::path& start);
+// in `start`, "." for the working directory. A folder that does not exist yet is made, or
+// kNotFound tells where it was looked for. kPermissionDenied or kFailedPrecondition, with the
+// remedy, when it cannot be made.
+Result<Home> FindHome(const std::filesystem::path& given, const std::filesystem::path& start,
+                      MissingHome missing = MissingHome::kMake);
 
 }  // namespace penstock::config

@@ -14,6 +14,7 @@
 #include <iterator>
 
 #include "base/names.h"
+#include "config/home.h"
 
 namespace penstock::config {
 namespace {
@@ -26,8 +27,10 @@ constexpr std::array<std::string_view, 5> kOtherVariables = {
 
 std::filesystem::path FindUpward(const std::filesystem::path& start) {
   std::error_code error;
-  for (std::filesystem::path folder = std::filesystem::absolute(start);;
-       folder = folder.parent_path()) {
+  const Result<std::filesystem::path> first = Absolute(start);
+  // Above a working directory that was deleted there are no settings.
+  if (!first.ok()) return {};
+  for (std::filesystem::path folder = first->lexically_normal();; folder = folder.parent_path()) {
     if (std::filesystem::is_regular_file(folder / kSettingsName, error))
       return folder / kSettingsName;
     if (folder == folder.parent_path()) return {};

@@ -102,3 +102,11 @@ def test_eight_processes_register_a_thousand_versions_each(home: Path) -> None:
     check_registry(home, told)
     newest = penstock.load("shared")
     assert (newest.version, newest.digest) == max(told)
+
+
+def test_who_only_reads_makes_no_registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for read in (lambda: penstock.load("x", home="~/none"), lambda: penstock.models(home="~/none")):
+        with pytest.raises(penstock.NotFoundError, match=f"no folder '{tmp_path}/none'"):
+            read()
+    assert [path.name for path in tmp_path.iterdir()] == ["home"]
