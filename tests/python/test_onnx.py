@@ -170,19 +170,31 @@ def test_text_with_a_plain_token_pattern_agrees() -> None:
     np.testing.assert_array_equal(version.predict(texts), model.predict(texts))
 
 
-def test_float32_that_loses_seconds_is_told() -> None:
+@pytest.mark.parametrize(
+    ("span", "model"),
+    [
+        # SVMRegressor has no float64: only the float32 form is left to try.
+        (3e7, make_pipeline(StandardScaler(), SVR())),
+        (1e6, HistGradientBoostingRegressor(max_iter=20, random_state=0)),
+    ],
+    ids=["SVR", "HistGradientBoostingRegressor"],
+)
+def test_seconds_that_float32_loses_are_told_and_a_fit_on_float32_is_native(
+    span: float, model
+) -> None:
     random = np.random.default_rng(0)
-    seconds = 1.7e9 + random.uniform(0, 3e7, 500)
-    X = np.column_stack([seconds, random.normal(size=500)])
-    # SVMRegressor has no float64: only the float32 form is left to try.
-    y = (seconds - 1.7e9) / 1e6
-    model = make_pipeline(StandardScaler(), SVR()).fit(X, y)
-    version = penstock.register(model, X, y, name="m", engine="onnxruntime")
+    seconds = random.uniform(0, span, 500)
+    X = np.column_stack([1.7e9 + seconds, random.normal(size=500)])
+    y = seconds / span * 30
+    version = penstock.register(model.fit(X, y), X, y, name="m", engine="onnxruntime")
     assert version.engine == "python"
-    assert "fit the model on X.astype('float32')" in version.engine_reason
     assert "differs on" in version.engine_reason
+    assert "fit the model on X.astype('float32')" in version.engine_reason
     worst = [form for form in version.parity.report["candidates"] if form["worst"]]
     assert worst[-1]["precision"] == "float32"
+    single = X.astype("float32")
+    version = penstock.register(model.fit(single, y), single, y, name="m", engine="onnxruntime")
+    assert version.engine == "onnxruntime", version.engine_reason
 
 
 def test_an_engine_can_be_asked_for(check_same, digits) -> None:

@@ -19,7 +19,8 @@ from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import load_diabetes
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
-from sklearn.pipeline import make_pipeline
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, StandardScaler
 
 import _penstock
@@ -185,7 +186,11 @@ class LoudForest(RandomForestClassifier):
     ("model", "told"),
     [
         (NearestCentre(), "NearestCentre is none of its models"),
-        (LoudForest(n_estimators=2), "LoudForest changes how RandomForestClassifier predicts"),
+        (
+            LoudForest(n_estimators=2),
+            "LoudForest changes how RandomForestClassifier predicts: fit a plain "
+            "RandomForestClassifier",
+        ),
         (
             make_pipeline(FunctionTransformer(np.log1p), LogisticRegression()),
             "FunctionTransformer is none of its scalers, which are 'StandardScaler', ",
@@ -214,6 +219,35 @@ def test_what_one_call_would_make_native_names_the_call() -> None:
         check_refused(model, FRAME, told, engine="own")
     for model in (sparse.densify(), clipped.set_params(maxabsscaler__clip=False)):
         assert penstock.register(model, FRAME, name="m").engine == "own"
+
+
+class Shy(Pipeline):
+    """A pipeline whose predict is the user's own."""
+
+    def predict(self, X):
+        return super().predict(X)
+
+
+class ShySearch(GridSearchCV):
+    """A search whose predict is the user's own."""
+
+    def predict(self, X):
+        return super().predict(X)
+
+
+def test_what_another_fit_would_make_native_says_which() -> None:
+    X = FRAME.to_numpy()
+    final = LogisticRegression()
+    half = make_pipeline(StandardScaler(), final).fit(X.astype(np.float16), TARGET)
+    told = "StandardScaler works in float16 here: fit it on float32 or float64 rows"
+    check_refused(half, X.astype(np.float16), told, engine="own")
+    shy = Shy([("final", final)]).fit(X, TARGET)
+    check_refused(shy, X, "changes how Pipeline predicts: fit a plain Pipeline", engine="own")
+    search = ShySearch(final, {"C": [1.0]}, cv=2).fit(X, TARGET)
+    told = "changes how BaseSearchCV predicts: register its best_estimator_"
+    check_refused(search, X, told, engine="own")
+    for model in (half.fit(X, TARGET), Pipeline(shy.steps), search.best_estimator_):
+        assert penstock.register(model, X, name="m").engine == "own"
 
 
 def test_several_labels_a_row_stay_in_python(digits) -> None:

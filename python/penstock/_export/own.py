@@ -111,7 +111,7 @@ def _check_known(transformers: list[Any], final: Any) -> None:
 def _unknown(model: Any) -> str:
     kind, base = type(model), _plain_base(model)
     if base is not None and base is not kind:
-        return f"{kind.__name__} changes how {base.__name__} predicts"
+        return f"{kind.__name__} changes how {base.__name__} predicts: fit a plain {base.__name__}"
     return (
         f"{kind.__name__} is none of its models (linear and logistic regression, trees, random "
         f"forests)"
@@ -156,7 +156,9 @@ def _add_scaler(program: _Program, scaler: Any, X: Any) -> Any:
 
 def _check_float(dtype: np.dtype[Any], estimator: Any) -> None:
     if dtype not in (np.float64, np.float32):
-        raise NotExportableError(f"{type(estimator).__name__} works in {dtype} here")
+        raise NotExportableError(
+            f"{type(estimator).__name__} works in {dtype} here: fit it on float32 or float64 rows"
+        )
 
 
 def _add_standard(program: _Program, scaler: Any, dtype: Any) -> None:

@@ -103,14 +103,19 @@ def check_keeps_its_answers(model: Any) -> None:
     from sklearn.pipeline import Pipeline
 
     for part in parts_of(model):
-        for base in (BaseSearchCV, Pipeline):
+        for base, remedy in (
+            (BaseSearchCV, "register its best_estimator_"),
+            (Pipeline, "fit a plain Pipeline"),
+        ):
             if isinstance(part, base) and not keeps(part, base, *ANSWERING):
                 raise NotExportableError(
-                    f"{_told(part, base)} changes how {base.__name__} predicts"
+                    f"{_told(part, base)} changes how {base.__name__} predicts: {remedy}"
                 )
         replaced = [method for method in ANSWERING if method in getattr(part, "__dict__", {})]
         if replaced:
-            raise NotExportableError(f"{replaced[0]} of {type(part).__name__} was replaced")
+            raise NotExportableError(
+                f"{replaced[0]} of {type(part).__name__} was replaced: leave it to the class"
+            )
 
 
 def _told(part: Any, base: type) -> str:
