@@ -228,9 +228,9 @@ def test_a_taken_port_is_told(version) -> None:
 CHILD = """
 import os, sys, penstock
 service = penstock.load("iris").serve()
-print(service._process.pid, flush=True)
-if sys.argv[1] == "fork":  # as a worker of multiprocessing, which stays until its parent is gone
-    os.fork()
+is_fork = sys.argv[1] == "fork" and os.fork() == 0  # as a worker of multiprocessing
+if not is_fork:
+    print(service._process.pid, flush=True)
 if sys.argv[1] in ("wait", "fork"):
     sys.stdin.read()
 elif sys.argv[1] == "drop":
