@@ -83,27 +83,6 @@ def own_evaluator(steps_json: str, arrays: dict[str, NDArray[Any]]) -> bytes:
         steps_json is not JSON, or an array has another type.
     """
 
-@final
-class RegisteredVersion:
-    """What register committed. Immutable."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def version(self) -> int: ...
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the manifest: the package's identity."""
-    @property
-    def engine(self) -> str:
-        """ "own", "onnxruntime" or "python"."""
-    @property
-    def engine_reason(self) -> str:
-        """One sentence: which engine, why, what would make it native."""
-    @property
-    def parity_json(self) -> str:
-        """The report, as docs/internals/parity.md describes it."""
-
 def register(
     *,
     name: str,
@@ -116,8 +95,10 @@ def register(
     native_hint: str,
     details_json: str,
     known_texts: Sequence[Sequence[str]] = (),
-) -> RegisteredVersion:
+) -> Version:
     """Hold the candidates against the original and commit the first that passes as a new version.
+
+    What it returns has not been unpacked: its path is "".
 
     Parameters
     ----------
@@ -162,18 +143,22 @@ class Version:
     @property
     def version(self) -> int: ...
     @property
-    def digest(self) -> str: ...
+    def digest(self) -> str:
+        """SHA-256 of the manifest: the package's identity."""
     @property
     def created_at_us(self) -> int:
         """Microseconds since 1970-01-01T00:00:00Z."""
     @property
-    def engine(self) -> str: ...
+    def engine(self) -> str:
+        """ "own", "onnxruntime" or "python"."""
     @property
-    def engine_reason(self) -> str: ...
+    def engine_reason(self) -> str:
+        """One sentence: which engine, why, what would make it native."""
     @property
     def signature_json(self) -> str: ...
     @property
-    def parity_json(self) -> str: ...
+    def parity_json(self) -> str:
+        """The report, as docs/internals/parity.md describes it."""
     @property
     def details_json(self) -> str: ...
     @property

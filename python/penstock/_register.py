@@ -99,8 +99,7 @@ def register(
         native_hint="; ".join(filter(None, [candidates.hint, unkept])),
         details_json=json.dumps(_details(model, container, answers)),
     )
-    version = _penstock.open_version(f"{registered.name}@{registered.version}", folder)
-    return ModelVersion(version, folder)
+    return ModelVersion(registered, folder)
 
 
 def _details(model: Any, container: Container, answers: Answers) -> dict[str, Any]:

@@ -85,11 +85,11 @@ class ModelVersion:
 
     @functools.cached_property
     def parity(self) -> Parity:  # noqa: D102
-        return Parity.of(json.loads(self._unpacked.parity_json))
+        return Parity.of(json.loads(self._told.parity_json))
 
     @functools.cached_property
     def signature(self) -> dict[str, Any]:  # noqa: D102
-        signature: dict[str, Any] = json.loads(self._unpacked.signature_json)
+        signature: dict[str, Any] = json.loads(self._told.signature_json)
         return signature
 
     @functools.cached_property
@@ -223,9 +223,14 @@ class ModelVersion:
     def _labels(self) -> Array | None:
         return labels_of(self.signature)
 
+    @property
+    def _told(self) -> _penstock.Version:
+        # A listing of models tells neither the signature nor the report.
+        return self._version if self._version.signature_json else self._unpacked
+
     @functools.cached_property
     def _unpacked(self) -> _penstock.Version:
-        # What a listing of models gives has not been unpacked.
+        # What registering and a listing of models give has not been unpacked.
         return (
             self._version if self._version.path else _penstock.open_version(self._spec, self._home)
         )

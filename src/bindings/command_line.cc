@@ -54,7 +54,8 @@ class PythonUserCode : public cli::UserCode {
       return {};
     } catch (const nb::python_error& error) {
       if (error.matches(PyExc_KeyboardInterrupt))
-        return Status(Code::kCancelled, "interrupted; nothing was registered");
+        return Status(Code::kCancelled,
+                      "interrupted; 'penstock models list' shows whether it was registered");
       return FromPython(error);
     }
   }

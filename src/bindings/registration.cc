@@ -30,11 +30,6 @@ using namespace nb::literals;
 
 using Texts = std::vector<std::vector<std::string>>;
 
-struct RegisteredVersion {
-  registry::ModelVersion version;
-  std::string parity_json;
-};
-
 struct Version {
   registry::ModelVersion version;
   std::string signature_json;
@@ -105,10 +100,9 @@ train::Candidate ToCandidate(const package::Signature& signature, nb::handle for
 }
 
 // Everything between the call and its return that needs no GIL.
-Result<RegisteredVersion> BuildAndCommit(const std::string& name, const std::filesystem::path& home,
-                                         train::Submission submission, train::Original& original,
-                                         const json::Value& details, Texts known,
-                                         Signals& signals) {
+Result<Version> BuildAndCommit(const std::string& name, const std::filesystem::path& home,
+                               train::Submission submission, train::Original& original,
+                               const json::Value& details, Texts known, Signals& signals) {
   // Before the work: what cannot be committed need not be checked.
   PENSTOCK_TRY(registry::CheckModelName(name));
   registry::Registry registry = PENSTOCK_TRY(registry::Registry::Open(home));
@@ -116,17 +110,19 @@ Result<RegisteredVersion> BuildAndCommit(const std::string& name, const std::fil
                                      .known_strings = std::move(known)};
   train::BuiltPackage built =
       PENSTOCK_TRY(train::BuildPackage(std::move(submission), original, options));
-  std::string parity_json = json::Write(built.report.ToJson());
-  registry::ModelVersion version =
-      PENSTOCK_TRY(registry.Register(name, std::move(built.draft), details));
-  return RegisteredVersion{.version = std::move(version), .parity_json = std::move(parity_json)};
+  Version registered{.signature_json = json::Write(built.draft.manifest.signature.ToJson()),
+                     .parity_json = json::Write(built.report.ToJson())};
+  // The last moment at which Ctrl-C leaves nothing behind.
+  PENSTOCK_TRY(signals.Look());
+  registered.version = PENSTOCK_TRY(registry.Register(name, std::move(built.draft), details));
+  return registered;
 }
 
-RegisteredVersion Register(const std::string& name, const std::optional<std::string>& home,
-                           const std::string& signature_json, nb::iterable candidates,
-                           nb::iterable columns, nb::callable original,
-                           const nb::bytes& python_object, const std::string& native_hint,
-                           const std::string& details_json, Texts known_texts) {
+Version Register(const std::string& name, const std::optional<std::string>& home,
+                 const std::string& signature_json, nb::iterable candidates, nb::iterable columns,
+                 nb::callable original, const nb::bytes& python_object,
+                 const std::string& native_hint, const std::string& details_json,
+                 Texts known_texts) {
   train::Submission submission;
   submission.signature =
       ValueOrRaise(package::Signature::FromJson(ParseOrRaise(signature_json, "signature_json")));
@@ -145,7 +141,7 @@ RegisteredVersion Register(const std::string& name, const std::optional<std::str
   Signals signals;
   const package::Signature signature = submission.signature;
   PythonOriginal model(signature, original, signals);
-  Result<RegisteredVersion> registered = [&] {
+  Result<Version> registered = [&] {
     const nb::gil_scoped_release no_gil;
     return BuildAndCommit(name, folder, std::move(submission), model, details,
                           std::move(known_texts), signals);
@@ -206,28 +202,21 @@ nb::bytes OwnEvaluator(const std::string& steps_json, const nb::dict& arrays) {
   return nb::bytes(file.data(), file.size());
 }
 
-template <typename T>
-void AddVersionMembers(nb::class_<T>& type) {
-  type.def_prop_ro("name", [](const T& v) { return v.version.name; })
-      .def_prop_ro("version", [](const T& v) { return v.version.version; })
-      .def_prop_ro("digest", [](const T& v) { return v.version.digest; })
-      .def_prop_ro("engine", [](const T& v) { return v.version.engine; })
-      .def_prop_ro("engine_reason", [](const T& v) { return v.version.engine_reason; })
-      .def_prop_ro("parity_json", [](const T& v) { return v.parity_json; })
-      .def("__repr__", [](const T& v) { return v.version.ToString(); });
-}
-
 }  // namespace
 
 void AddRegistration(nb::module_& module) {
-  nb::class_<RegisteredVersion> registered(module, "RegisteredVersion");
-  AddVersionMembers(registered);
-  nb::class_<Version> version(module, "Version");
-  AddVersionMembers(version);
-  version.def_prop_ro("created_at_us", [](const Version& v) { return v.version.created_at_us; })
+  nb::class_<Version>(module, "Version")
+      .def_prop_ro("name", [](const Version& v) { return v.version.name; })
+      .def_prop_ro("version", [](const Version& v) { return v.version.version; })
+      .def_prop_ro("digest", [](const Version& v) { return v.version.digest; })
+      .def_prop_ro("created_at_us", [](const Version& v) { return v.version.created_at_us; })
+      .def_prop_ro("engine", [](const Version& v) { return v.version.engine; })
+      .def_prop_ro("engine_reason", [](const Version& v) { return v.version.engine_reason; })
       .def_prop_ro("signature_json", [](const Version& v) { return v.signature_json; })
+      .def_prop_ro("parity_json", [](const Version& v) { return v.parity_json; })
       .def_prop_ro("details_json", [](const Version& v) { return json::Write(v.version.details); })
-      .def_prop_ro("path", [](const Version& v) { return v.path; });
+      .def_prop_ro("path", [](const Version& v) { return v.path; })
+      .def("__repr__", [](const Version& v) { return v.version.ToString(); });
 
   module.def(
       "home",

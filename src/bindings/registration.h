@@ -5,7 +5,7 @@
 
 namespace penstock::bindings {
 
-// home, own_evaluator, register, open_version, models; RegisteredVersion and Version.
+// home, own_evaluator, register, open_version, models; Version.
 void AddRegistration(nanobind::module_& module);
 
 }  // namespace penstock::bindings

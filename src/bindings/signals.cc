@@ -12,7 +12,12 @@ Status Signals::Poll() {
   if (!interrupt_.ok()) return interrupt_;
   const int64_t now_ns = Clock::System().MonotonicNs();
   if (now_ns - looked_at_ns_ < kPollNs) return {};
-  looked_at_ns_ = now_ns;
+  return Look();
+}
+
+Status Signals::Look() {
+  if (!interrupt_.ok()) return interrupt_;
+  looked_at_ns_ = Clock::System().MonotonicNs();
   const nanobind::gil_scoped_acquire gil;
   if (PyErr_CheckSignals() == 0) return {};
   interrupt_ = FromPython(nanobind::python_error());

@@ -13,8 +13,9 @@ class Signals {
  public:
   static constexpr int64_t kPollNs = 50'000'000;
 
-  // OK, or the exception to end with. Takes the GIL when it is time to look.
+  // OK, or the exception to end with. Poll takes the GIL when it is time to look, Look always.
   Status Poll();
+  Status Look();
   // What Poll returns from now on.
   void Interrupt(Status status) { interrupt_ = std::move(status); }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import subprocess
 import sys
@@ -124,3 +125,29 @@ def test_what_goes_wrong_is_one_sentence(files: Path, arguments: dict, told: str
     assert lines[0].startswith("penstock: ")
     assert told in lines[0]
     assert json.loads(penstock("models", "list", "--json").stdout) in ([], {"models": []})
+
+
+INTERRUPTED = """
+import os, signal
+from sklearn.linear_model import LinearRegression
+
+
+class Model(LinearRegression):
+    def predict(self, X):
+        os.kill(os.getpid(), signal.SIGINT)
+        return super().predict(X)
+"""
+
+
+def test_ctrl_c_does_not_claim_to_know_what_was_registered(
+    files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (files / "interrupted.py").write_text(INTERRUPTED)
+    monkeypatch.syspath_prepend(str(files))
+    monkeypatch.setenv("PYTHONPATH", str(files))
+    kind = importlib.import_module("interrupted").Model
+    joblib.dump(kind().fit(ROWS.drop(columns="churned"), ROWS["churned"]), files / "m.joblib")
+    done = register("m.joblib")
+    assert done.returncode == 130
+    told = "penstock: interrupted; 'penstock models list' shows whether it was registered\n"
+    assert done.stderr == told

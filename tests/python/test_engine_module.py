@@ -89,7 +89,7 @@ def original(columns: list[Array]) -> tuple[Array, None]:
 
 def register(
     columns: list[Any], home: Path, model: Callable[[list[Any]], Any] = original, **changes: Any
-) -> _penstock.RegisteredVersion:
+) -> _penstock.Version:
     """Register 2a - b."""
     arguments: dict[str, Any] = {
         "name": "line",
@@ -112,7 +112,7 @@ def columns() -> list[Array]:
     return [random.normal(size=50), random.normal(size=50)]
 
 
-def predictor_of(version: _penstock.RegisteredVersion, home: Path) -> _penstock.Predictor:
+def predictor_of(version: _penstock.Version, home: Path) -> _penstock.Predictor:
     opened = _penstock.open_version(f"{version.name}@{version.version}", str(home))
     return _penstock.predictor(opened.path)
 

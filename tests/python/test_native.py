@@ -264,3 +264,20 @@ def test_versions_count_up_and_are_listed(digits) -> None:
     assert penstock.load("a@1").version == 1
     with pytest.raises(penstock.NotFoundError, match="'c'|c@|\"c\""):
         penstock.load("c")
+
+
+def test_what_was_registered_is_told_without_reading_it_again(digits, monkeypatch) -> None:
+    def fail(spec: str, home: str | None) -> None:
+        raise AssertionError("a full disk, say, or Ctrl-C")
+
+    X, y = digits[0][:, 20:32], digits[1]
+    model = RandomForestClassifier(3).fit(X, y)
+    with monkeypatch.context() as patched:
+        patched.setattr("_penstock.open_version", fail)
+        version = penstock.register(model, X, name="a")
+        assert repr(version).startswith("a@1  native")
+        assert version.signature["has_probabilities"]
+    again = penstock.load("a")
+    assert repr(again) == repr(version)
+    assert (again.signature, again.details) == (version.signature, version.details)
+    np.testing.assert_array_equal(version.predict(X), model.predict(X))
