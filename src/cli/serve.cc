@@ -13,7 +13,6 @@ namespace penstock::cli {
 namespace {
 
 constexpr std::string_view kServeTable = "serve.";
-constexpr std::string_view kLogJson = "serve.log_json";  // a switch: the flag has no value
 
 // "serve.body_bytes_max" -> "--body-bytes-max".
 std::string FlagOf(std::string_view key) {
@@ -46,7 +45,7 @@ std::vector<config::Setting> ServeSettings() {
           {.key = "serve.beyond_limits"},
           {.key = "serve.drain_ms", .is_number = true},
           {.key = "serve.drain_notice_ms", .is_number = true},
-          {.key = std::string(kLogJson)}};
+          {.key = "serve.log_json", .is_switch = true}};
 }
 
 std::vector<std::string> ServerFlags(const ServeCommand& command,
@@ -62,10 +61,10 @@ std::vector<std::string> ServerFlags(const ServeCommand& command,
     const std::string flag = FlagOf(setting.key);
     const std::optional<std::string> value = settings.Find(setting.key);
     if (!value || IsGiven(flags, flag)) continue;
-    if (setting.key != kLogJson) {
+    if (!setting.is_switch) {
       open.insert(open.end(), {flag, *value});
-    } else if (*value == "true" || *value == "1") {
-      open.push_back(flag);
+    } else if (*value == "true") {
+      open.push_back(flag);  // which has no value
     }
   }
   flags.insert(flags.end(), open.begin(), open.end());

@@ -21,9 +21,9 @@ namespace {
 
 constexpr std::string_view kVariablePrefix = "PENSTOCK_";
 // Read elsewhere, or set by tests and tools.
-constexpr std::array<std::string_view, 5> kOtherVariables = {
-    "PENSTOCK_HOME", "PENSTOCK_ONNXRUNTIME", "PENSTOCK_PYTHON", "PENSTOCK_TEST_HOME",
-    "PENSTOCK_UNDER_SANITIZER"};
+constexpr std::array<std::string_view, 6> kOtherVariables = {
+    "PENSTOCK_HOME",   "PENSTOCK_MODEL_PATH", "PENSTOCK_ONNXRUNTIME",
+    "PENSTOCK_PYTHON", "PENSTOCK_TEST_HOME",  "PENSTOCK_UNDER_SANITIZER"};
 
 std::filesystem::path FindUpward(const std::filesystem::path& start) {
   std::error_code error;
@@ -48,6 +48,32 @@ bool IsInteger(std::string_view text) {
   return error == std::errc() && end == text.data() + text.size();
 }
 
+// "true" or "false"; nothing for another word.
+std::optional<std::string> SwitchOf(std::string_view word) {
+  if (word == "true" || word == "1" || word == "yes") return "true";
+  if (word == "false" || word == "0" || word == "no") return "false";
+  return std::nullopt;
+}
+
+// Whether Kubernetes set a variable, in every pod, for a Service: of one called penstock it tells
+// PENSTOCK_PORT=tcp://10.0.0.1:8000, PENSTOCK_SERVICE_HOST, PENSTOCK_PORT_8000_TCP_ADDR and others
+// (kubernetes.io, "Discovering services").
+bool IsOfKubernetes(std::string_view name, std::span<const std::string> environment) {
+  constexpr std::string_view kPort = "_PORT=";
+  return std::ranges::any_of(environment, [&](std::string_view variable) {
+    const size_t at = variable.find(kPort);
+    if (at == variable.npos || at != variable.find('=') - (kPort.size() - 1)) return false;
+    const std::string_view value = variable.substr(at + kPort.size());
+    const bool is_address =
+        value.starts_with("tcp://") || value.starts_with("udp://") || value.starts_with("sctp://");
+    const std::string_view service = variable.substr(0, at);
+    if (!is_address || !name.starts_with(service)) return false;
+    const std::string_view rest = name.substr(service.size());
+    return rest == "_PORT" || rest.starts_with("_PORT_") || rest == "_SERVICE_HOST" ||
+           rest == "_SERVICE_PORT" || rest.starts_with("_SERVICE_PORT_");
+  });
+}
+
 Result<std::string> TextOf(const toml::node& node, const Setting& setting,
                            const std::string& origin) {
   if (setting.is_number) {
@@ -55,8 +81,12 @@ Result<std::string> TextOf(const toml::node& node, const Setting& setting,
     return InvalidArgument(
         fmt::format("{} is not a whole number; write it without quotes", origin));
   }
+  if (setting.is_switch) {
+    if (const auto is_on = node.value_exact<bool>()) return std::string(*is_on ? "true" : "false");
+    return InvalidArgument(
+        fmt::format("{} is neither true nor false; write one of them, without quotes", origin));
+  }
   if (const auto text = node.value_exact<std::string>()) return *text;
-  if (const auto is_on = node.value_exact<bool>()) return std::string(*is_on ? "true" : "false");
   return InvalidArgument(fmt::format("{} is not a text; write it in quotes", origin));
 }
 
@@ -144,7 +174,7 @@ Status Settings::LoadEnvironment(std::span<const Setting> known,
   for (const Setting& setting : known) names.push_back(VariableOf(setting.key));
   for (const std::string& variable : environment) {
     const std::string name = variable.substr(0, variable.find('='));
-    if (!name.starts_with(kVariablePrefix)) continue;
+    if (!name.starts_with(kVariablePrefix) || IsOfKubernetes(name, environment)) continue;
     if (std::ranges::find(names, name) == names.end()) {
       return InvalidArgument(
           fmt::format("the variable {} is not a setting; unset it, or correct its name.{}", name,
@@ -156,13 +186,21 @@ Status Settings::LoadEnvironment(std::span<const Setting> known,
     const auto found = std::ranges::find_if(environment, [&](const std::string& variable) {
       return variable.starts_with(name) && variable.substr(0, variable.find('=')) == name;
     });
-    if (found == environment.end()) continue;
-    const std::string text = found->substr(std::min(found->size(), name.size() + 1));
+    if (found == environment.end() || IsOfKubernetes(name, environment)) continue;
+    std::string text = found->substr(std::min(found->size(), name.size() + 1));
     if (setting.is_number && !IsInteger(text)) {
       return InvalidArgument(
           fmt::format("the variable {} is '{}'; a whole number was expected", name, text));
     }
-    values_[setting.key] = {.text = text, .origin = name};
+    if (setting.is_switch) {
+      const std::optional<std::string> word = SwitchOf(text);
+      if (!word) {
+        return InvalidArgument(
+            fmt::format("the variable {} is '{}'; true or false was expected", name, text));
+      }
+      text = *word;
+    }
+    values_[setting.key] = {.text = std::move(text), .origin = name};
   }
   return {};
 }

@@ -22,6 +22,7 @@ inline constexpr size_t kSettingsBytesMax = size_t{1} << 20;
 struct Setting {
   std::string key;
   bool is_number = false;
+  bool is_switch = false;  // true, 1, yes; false, 0, no: Find gives "true" or "false"
 };
 
 // What the environment and penstock.toml say, for the settings that flags leave open: a flag comes
@@ -31,7 +32,8 @@ class Settings {
   // Reads the nearest penstock.toml in `start` or a folder above it, and the PENSTOCK_* of
   // `environment` ("NAME=value"). kInvalidArgument, with the nearest, for a key or a PENSTOCK_*
   // that nothing knows; for a value of another type than the key's; and with line and column for a
-  // file that is not TOML. Variables that are no settings (PENSTOCK_HOME, ...) are left alone.
+  // file that is not TOML. Variables that are no settings (PENSTOCK_HOME, ...) are left alone, and
+  // those that Kubernetes adds for a Service of that name (PENSTOCK_PORT=tcp://10.0.0.1:8000).
   static Result<Settings> Load(std::span<const Setting> known, const std::filesystem::path& start,
                                std::span<const std::string> environment);
 

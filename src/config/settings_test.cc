@@ -14,7 +14,8 @@ namespace {
 using ::testing::HasSubstr;
 
 const std::vector<Setting> kKnown = {{.key = "serve.port", .is_number = true},
-                                     {.key = "serve.host"}};
+                                     {.key = "serve.host"},
+                                     {.key = "serve.log_json", .is_switch = true}};
 
 class SettingsTest : public ::testing::Test {
  protected:
@@ -55,8 +56,8 @@ TEST_F(SettingsTest, TakesTheVariableBeforeTheFileFoundUpward) {
 
 TEST_F(SettingsTest, NamesTheNearestForWhatItDoesNotKnow) {
   EXPECT_THAT(Error("[serve]\nprot = 9000\n"),
-              HasSubstr("line 2, is not a setting; 'serve.port' and 'serve.host' are. Did you mean "
-                        "'serve.port'?"));
+              HasSubstr("line 2, is not a setting; 'serve.port', 'serve.host' and 'serve.log_json' "
+                        "are. Did you mean 'serve.port'?"));
   Write("");
   EXPECT_EQ(Load({"PENSTOCK_SERVE_PROT=1"}).status().message(),
             "the variable PENSTOCK_SERVE_PROT is not a setting; unset it, or correct its name. Did "
@@ -72,6 +73,42 @@ TEST_F(SettingsTest, RefusesValuesOfAnotherType) {
   Write("");
   EXPECT_EQ(Load({"PENSTOCK_SERVE_PORT=80a"}).status().message(),
             "the variable PENSTOCK_SERVE_PORT is '80a'; a whole number was expected");
+}
+
+TEST_F(SettingsTest, TakesEveryWordForASwitchAndNoOther) {
+  for (const auto& [word, expected] :
+       {std::pair("true", "true"), std::pair("1", "true"), std::pair("yes", "true"),
+        std::pair("false", "false"), std::pair("0", "false"), std::pair("no", "false")}) {
+    EXPECT_EQ(Load({std::string("PENSTOCK_SERVE_LOG_JSON=") + word})->Find("serve.log_json"),
+              expected);
+  }
+  for (const char* word : {"on", "", "TRUE", "2"}) {
+    EXPECT_EQ(Load({std::string("PENSTOCK_SERVE_LOG_JSON=") + word}).status().message(),
+              std::string("the variable PENSTOCK_SERVE_LOG_JSON is '") + word +
+                  "'; true or false was expected");
+  }
+  Write("[serve]\nlog_json = true\n");
+  EXPECT_EQ(Load()->Find("serve.log_json"), "true");
+  EXPECT_THAT(Error("[serve]\nlog_json = \"yes\"\n"), HasSubstr("is neither true nor false"));
+}
+
+// The variables of https://kubernetes.io/docs/concepts/services-networking/service/, for a Service
+// called penstock and one called penstock-serve.
+TEST_F(SettingsTest, LeavesAloneWhatKubernetesSetsForAServiceOfThatName) {
+  std::vector<std::string> environment;
+  for (const std::string service : {"PENSTOCK", "PENSTOCK_SERVE"}) {
+    for (const char* variable :
+         {"_SERVICE_HOST=10.0.0.11", "_SERVICE_PORT=6379", "_SERVICE_PORT_HTTP=6379",
+          "_PORT=tcp://10.0.0.11:6379", "_PORT_6379_TCP=tcp://10.0.0.11:6379",
+          "_PORT_6379_TCP_PROTO=tcp", "_PORT_6379_TCP_PORT=6379", "_PORT_6379_TCP_ADDR=10.0.0.11"})
+      environment.push_back(service + variable);
+  }
+  const Result<Settings> settings = Load(environment);
+  ASSERT_TRUE(settings.ok()) << settings.status().ToString();
+  EXPECT_EQ(settings->Find("serve.port"), std::nullopt);
+  EXPECT_THAT(Load({"PENSTOCK_SERVICE_HOST=0.0.0.0"}).status().message(),
+              HasSubstr("Did you mean 'PENSTOCK_SERVE_HOST'?"))
+      << "no such Service: a name that was misspelt";
 }
 
 TEST_F(SettingsTest, SaysWhereAFileIsNotToml) {
