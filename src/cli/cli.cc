@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <cstdio>
 
 #include "base/exit_code.h"
@@ -15,15 +16,21 @@ namespace {
 
 class ProcessTerminal final : public Terminal {
  public:
-  void Out(std::string_view text) override { Write(stdout, text); }
+  void Out(std::string_view text) override {
+    const int error = Write(stdout, text);
+    if (error != 0 && error != EPIPE) written_ = FromErrno(error, "cannot write the output");
+  }
   void Err(std::string_view text) override { Write(stderr, text); }
+  Status written() const override { return written_; }
 
  private:
-  // At once: the process may become another program.
-  static void Write(std::FILE* file, std::string_view text) {
-    std::fwrite(text.data(), 1, text.size(), file);
-    std::fflush(file);
+  // At once: the process may become another program. Returns errno.
+  static int Write(std::FILE* file, std::string_view text) {
+    const size_t count = std::fwrite(text.data(), 1, text.size(), file);
+    return count == text.size() && std::fflush(file) == 0 ? 0 : errno;
   }
+
+  Status written_;
 };
 
 // Runs one command; one overload a command.
@@ -60,9 +67,10 @@ int Run(const std::vector<std::string>& arguments, UserCode& user_code, Terminal
     if (const auto* read = std::get_if<ReadSqliteCommand>(&*command))
       return data::RunReadSqlite(read->uri);
   }
-  const Status status =
-      command.ok() ? std::visit(Runner{.user_code = user_code, .terminal = terminal}, *command)
-                   : command.status();
+  Status status = command.ok()
+                      ? std::visit(Runner{.user_code = user_code, .terminal = terminal}, *command)
+                      : command.status();
+  if (status.ok()) status = terminal.written();
   if (!status.ok()) terminal.Err(fmt::format("penstock: {}\n", status.message()));
   return ExitCode(status.code());
 }

@@ -38,6 +38,8 @@ class Terminal {
   virtual ~Terminal() = default;
   virtual void Out(std::string_view text) = 0;
   virtual void Err(std::string_view text) = 0;
+  // OK while all that was asked for could be written, or nobody reads it any more.
+  virtual Status written() const = 0;
   // Standard input and output of this process.
   static Terminal& Process();
 };

@@ -31,6 +31,7 @@ class FakeTerminal : public Terminal {
  public:
   void Out(std::string_view text) override { out += text; }
   void Err(std::string_view text) override { err += text; }
+  Status written() const override { return {}; }
   std::string out;
   std::string err;
 };

@@ -259,10 +259,10 @@ std::shared_ptr<Connection> Loop::Add(os::FileDescriptor socket) {
     connections_.push_back(connection);
     if (Watch(connection->fd(), kConnectionEvents, connection.get())) return connection;
     connections_.pop_back();
+    return nullptr;
   } catch (const std::bad_alloc&) {
-    // The socket is closed.
+    return nullptr;
   }
-  return nullptr;
 }
 
 void Loop::ProceedAgain() {

@@ -35,7 +35,7 @@ struct Input {
   bool allows_infinity = false;  // only tables can say it; JSON cannot
   std::string
       missing_reason;  // what the original said when it refused a missing value; may be empty
-  std::optional<Bound> abs_max;  // numbers beyond it are answered with 422 (DESIGN: limits)
+  std::optional<Bound> abs_max;  // numbers beyond it are answered with 422
   // Not empty: the only strings that are answered, sorted; the original refuses others.
   std::vector<std::string> categories;
   std::string categories_reason;  // completes "column 'x' is "north": ..."
