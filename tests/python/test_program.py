@@ -302,3 +302,13 @@ def test_a_home_that_became_read_only_is_told_and_keeps_what_it_has(
     (kept,) = json.loads(penstock("models", "list", "--json").stdout)
     assert (kept["name"], kept["version"]) == ("churn", 1)
     assert penstock("doctor").returncode == 0
+
+
+@pytest.mark.parametrize("program", [[str(PENSTOCK)], [sys.executable, "-m", "penstock"]])
+def test_what_could_not_be_written_is_no_success(program: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*program, "--help"], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.returncode == 6
+    assert done.stderr == "penstock: cannot write the output: No space left on device\n"
