@@ -234,7 +234,7 @@ def cli_main(argv: Sequence[str], user_code: object | None) -> int:
 
     `penstock register` calls ``user_code.register(*, model, name, examples, target, engine,
     text, is_json)``: all str, but for text: list[str] and is_json: bool; target and engine ("own",
-    "onnxruntime") are "" when not given. It registers and prints. What it raises is printed as one sentence; a PenstockError
-    keeps its exit code. None: the command says that Python is needed. `penstock serve` does not
-    return when it succeeds: the process becomes penstock-server.
+    "onnxruntime") are "" when not given. It registers and prints. What it raises is printed as one
+    sentence; a PenstockError keeps its exit code. None: the command says that Python is needed.
+    `penstock serve` does not return when it succeeds: the process becomes penstock-server.
     """
