@@ -25,6 +25,10 @@ std::atomic<size_t> refused_from = SIZE_MAX;
   if (memory == nullptr) throw std::bad_alloc();
   return memory;
 }
+// A sanitizer brings its own for lists.
+[[gnu::noinline]] void* operator new[](size_t size) { return operator new(size); }
+[[gnu::noinline]] void operator delete[](void* memory) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete[](void* memory, size_t) noexcept { std::free(memory); }
 [[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
 [[gnu::noinline]] void operator delete(void* memory, size_t) noexcept { std::free(memory); }
 
