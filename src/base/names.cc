@@ -14,8 +14,7 @@ namespace {
 
 // Or some number from `enough` on when it is that or more.
 size_t EditDistance(std::string_view a, std::string_view b, size_t enough) {
-  const auto [shorter, longer] = std::minmax(a.size(), b.size());
-  if (longer - shorter >= enough) return enough;
+  if (std::max(a.size(), b.size()) - std::min(a.size(), b.size()) >= enough) return enough;
   std::vector<size_t> row(b.size() + 1);
   std::iota(row.begin(), row.end(), size_t{0});
   for (size_t i = 1; i <= a.size(); ++i) {
