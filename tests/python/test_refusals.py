@@ -256,6 +256,10 @@ def test_several_labels_a_row_stay_in_python(digits) -> None:
     version = penstock.register(model, X, name="m")
     assert version.engine == "python"
     assert "a model for each label would be native" in version.engine_reason
+    with pytest.raises(
+        penstock.InvalidArgumentError, match="engine .own. was asked for.*each label"
+    ):
+        penstock.register(model, X, name="m", engine="own")
 
 
 def test_what_cannot_be_pickled_and_is_not_native_says_both() -> None:

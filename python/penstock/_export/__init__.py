@@ -72,6 +72,8 @@ def export(subject: Subject, engine: str | None) -> Candidates:
             f"expected"
         )
     if subject.answers.not_native:
+        if engine is not None:
+            raise _no_form(engine, subject.answers.not_native)
         return Candidates(hint=f"the model stays in Python: {subject.answers.not_native}")
     result = Candidates()
     reasons: dict[str, str] = {}
@@ -82,12 +84,15 @@ def export(subject: Subject, engine: str | None) -> Candidates:
         with _noting(reasons, "ONNX Runtime"):
             result.forms.extend(onnx_candidates(subject))
     if engine is not None and not result.forms:
-        reason = "; ".join(reasons.values())
-        raise InvalidArgumentError(
-            f"engine '{engine}' was asked for, and the model has no form for it: {reason}"
-        )
+        raise _no_form(engine, "; ".join(reasons.values()))
     result.hint = _hint(result, reasons)
     return result
+
+
+def _no_form(engine: str, reason: str) -> InvalidArgumentError:
+    return InvalidArgumentError(
+        f"engine '{engine}' was asked for, and the model has no form for it: {reason}"
+    )
 
 
 @contextlib.contextmanager
