@@ -153,3 +153,10 @@ def test_every_engine_needs_a_budget_of_instructions(
         return
     with pytest.raises(StepError, match="no budget for engine 'onnxruntime'"):
         check.instructions()
+
+
+def test_seeds_and_dictionaries_are_those_of_a_fuzzer() -> None:
+    given = sorted((ROOT / "src").glob("*/testdata/fuzz/*"))
+    assert given
+    unused = [path for path in given if not (path.parents[2] / f"{path.stem}.cc").is_file()]
+    assert unused == []
