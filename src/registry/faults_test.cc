@@ -328,7 +328,9 @@ TEST_F(RegistryFaults, AFullDiskIsToldAndGivesNoNumber) {
   if (!CanMount()) GTEST_SKIP() << "only root may mount; the next test needs no mount";
   EXPECT_TRUE(PassesInChild([&] {
     ASSERT_EQ(unshare(CLONE_NEWNS), 0);
-    ASSERT_EQ(mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr), 0);
+    // In a chroot "/" is no mount, and nothing of it is shared.
+    const bool is_private = mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
+    ASSERT_TRUE(is_private || errno == EINVAL);
     ASSERT_EQ(mount("tmpfs", home_.c_str(), "tmpfs", 0, "size=1m"), 0);
     std::ofstream(home_ / "filler") << std::string(300'000, 'x');
     RegisterUntilFull(home_, [&] { fs::remove(home_ / "filler"); });
