@@ -231,7 +231,7 @@ bool JsonCursor::SkipValue(int depth_max) {
     const char next = Peek();
     if (next == '{' || next == '[') {
       ++at_;
-      if (closers.size() >= static_cast<size_t>(depth_max)) return Fail(kTooDeep);
+      if (closers.size() >= static_cast<size_t>(depth_max)) return Fail(kTooDeep.data());
       closers.push_back(next == '{' ? '}' : ']');
       if (Take(closers.back())) {
         closers.pop_back();

@@ -71,7 +71,7 @@ class JsonCursor {
   bool ReadWord(std::string_view word);
 
   // The fault of what is JSON, and deeper than SkipValue was told to go.
-  static constexpr const char* kTooDeep = "objects and lists are nested too deep";
+  static constexpr std::string_view kTooDeep = "objects and lists are nested too deep";
   // Steps over a value of any kind, nested up to depth_max.
   bool SkipValue(int depth_max);
 
