@@ -194,15 +194,16 @@ def test_doctor_finds_a_flipped_bit(model: LogisticRegression, home: Path) -> No
     assert stored.name in registry["text"] or "SHA-256" in registry["text"]
 
 
-def test_a_home_that_cannot_be_made_is_told(
+def test_a_home_that_is_not_there_is_told_by_what_only_reads(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").write_text("")
-    monkeypatch.setenv("PENSTOCK_HOME", str(tmp_path / "file" / "home"))
+    home = tmp_path / "file" / "home"
+    monkeypatch.setenv("PENSTOCK_HOME", str(home))
     done = penstock("models", "list")
-    assert done.returncode != 0
-    assert done.stderr.startswith("penstock: ")
-    assert "set PENSTOCK_HOME" in done.stderr
+    assert done.returncode == 3  # NOT_FOUND
+    assert done.stderr.startswith(f"penstock: there is no folder '{home}' with models")
+    assert "PENSTOCK_HOME" in done.stderr
 
 
 def test_a_python_that_is_not_there_is_told(tmp_path: Path) -> None:
