@@ -226,7 +226,7 @@ def read(uri: str) -> Table:
 
 def home(path: str | None) -> str:
     """Return the folder that holds registry.db: `path`, else PENSTOCK_HOME, else `.penstock` found
-    upward from the working directory, else made there.
+    upward from the working directory, else the one that `register` makes there.
     """
 
 def cli_main(argv: Sequence[str], user_code: object | None) -> int:

@@ -37,12 +37,15 @@ struct Version {
   std::string path;
 };
 
-std::filesystem::path FindHome(const std::optional<std::string>& given,
-                               config::MissingHome missing) {
-  const config::Home home = ValueOrRaise(config::FindHome(given.value_or(""), ".", missing));
-  if (home.is_new)
-    PySys_WriteStderr("penstock: made '%.900s', which will hold the registry\n", home.path.c_str());
-  return home.path;
+config::Home FindHome(const std::optional<std::string>& given, config::MissingHome missing) {
+  return ValueOrRaise(config::FindHome(given.value_or(""), ".", missing));
+}
+
+// Tells of a home that this call made.
+void Announce(const config::Home& home) {
+  std::error_code error;
+  if (home.is_new && std::filesystem::exists(home.path, error))
+    PySys_WriteStderr("penstock: made '%.900s', which holds the registry\n", home.path.c_str());
 }
 
 // A callable of Python as the model to hold native forms against. Used without the GIL; takes it
@@ -136,16 +139,17 @@ Version Register(const std::string& name, const std::optional<std::string>& home
   submission.python_object.assign(python_object.c_str(), python_object.size());
   submission.native_hint = native_hint;
   json::Value details = ParseOrRaise(details_json, "details_json");
-  const std::filesystem::path folder = FindHome(home, config::MissingHome::kMake);
+  const config::Home found = FindHome(home, config::MissingHome::kMake);
 
   Signals signals;
   const package::Signature signature = submission.signature;
   PythonOriginal model(signature, original, signals);
   Result<Version> registered = [&] {
     const nb::gil_scoped_release no_gil;
-    return BuildAndCommit(name, folder, std::move(submission), model, details,
+    return BuildAndCommit(name, found.path, std::move(submission), model, details,
                           std::move(known_texts), signals);
   }();
+  Announce(found);
   return ValueOrRaise(std::move(registered));
 }
 
@@ -221,7 +225,7 @@ void AddRegistration(nb::module_& module) {
   module.def(
       "home",
       [](const std::optional<std::string>& path) {
-        return FindHome(path, config::MissingHome::kMake).string();
+        return FindHome(path, config::MissingHome::kMake).path.string();
       },
       "path"_a.none());
   module.def("own_evaluator", &OwnEvaluator, "steps_json"_a, "arrays"_a);
@@ -231,7 +235,7 @@ void AddRegistration(nb::module_& module) {
   module.def(
       "open_version",
       [](const std::string& spec, const std::optional<std::string>& home) {
-        const std::filesystem::path folder = FindHome(home, config::MissingHome::kRefuse);
+        const std::filesystem::path folder = FindHome(home, config::MissingHome::kRefuse).path;
         Result<Version> opened = [&] {
           const nb::gil_scoped_release no_gil;
           return OpenVersion(spec, folder);
@@ -242,7 +246,7 @@ void AddRegistration(nb::module_& module) {
   module.def(
       "models",
       [](const std::optional<std::string>& home) {
-        const std::filesystem::path folder = FindHome(home, config::MissingHome::kRefuse);
+        const std::filesystem::path folder = FindHome(home, config::MissingHome::kRefuse).path;
         Result<std::vector<Version>> versions = [&] {
           const nb::gil_scoped_release no_gil;
           return ListModels(folder);

@@ -84,10 +84,12 @@ TEST_F(HomeTest, IsFoundUpwardLikeGit) {
   EXPECT_FALSE(home.is_new);
 }
 
-TEST_F(HomeTest, IsMadeInTheWorkingDirectoryAndSaysSo) {
+TEST_F(HomeTest, IsToBeMadeInTheWorkingDirectoryAndSaysSo) {
   const Home home = *FindHome("", root_ / "a");
   EXPECT_EQ(home.path, root_ / "a" / kHomeName);
   EXPECT_TRUE(home.is_new);
+  EXPECT_FALSE(std::filesystem::exists(home.path)) << "the registry makes it, to last";
+  std::filesystem::create_directories(home.path);
   EXPECT_FALSE(FindHome("", root_ / "a" / "b")->is_new);
 }
 

@@ -9,25 +9,20 @@
 namespace penstock::config {
 namespace {
 
-Result<Home> Make(const std::filesystem::path& path) {
+Result<Home> Named(const std::filesystem::path& path) {
   std::error_code error;
-  const bool is_new = std::filesystem::create_directories(path, error);
-  if (error) {
-    return FromErrno(error.value(),
-                     fmt::format("cannot make the folder '{}'; set {} to one that can be written",
-                                 path.string(), kHomeVariable));
-  }
-  if (!std::filesystem::is_directory(path, error)) {
+  const bool is_there = std::filesystem::exists(path, error);
+  if (is_there && !std::filesystem::is_directory(path, error)) {
     return FailedPrecondition(fmt::format("'{}' is not a folder; set {} to one that can be written",
                                           path.string(), kHomeVariable));
   }
-  return Home{.path = PENSTOCK_TRY(Absolute(path)), .is_new = is_new};
+  return Home{.path = PENSTOCK_TRY(Absolute(path)), .is_new = !is_there};
 }
 
 // A home that was named.
 Result<Home> Take(const std::filesystem::path& path, MissingHome missing) {
   std::error_code error;
-  if (missing == MissingHome::kMake || std::filesystem::exists(path, error)) return Make(path);
+  if (missing == MissingHome::kMake || std::filesystem::exists(path, error)) return Named(path);
   return NotFound(fmt::format(
       "there is no folder '{}' with models; name the one that models were registered in (by {}, or "
       "as home in Python), or register one there",
@@ -57,7 +52,7 @@ Result<Home> FindHome(const std::filesystem::path& given, const std::filesystem:
       return Home{.path = folder / kHomeName};
     if (folder == folder.parent_path()) break;
   }
-  if (missing == MissingHome::kMake) return Make(first / kHomeName);
+  if (missing == MissingHome::kMake) return Named(first / kHomeName);
   return NotFound(
       fmt::format("there is no {} in '{}' or a folder above it; change to the folder of your "
                   "models, or set {}, or make one by penstock register",

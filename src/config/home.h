@@ -12,7 +12,7 @@ inline constexpr const char* kHomeName = ".penstock";
 
 struct Home {
   std::filesystem::path path;  // absolute
-  bool is_new = false;         // made just now, in the working directory: say so
+  bool is_new = false;         // not there yet: who opens a registry in it makes it, and says so
 };
 
 // What becomes of a home that is not there.
@@ -23,9 +23,9 @@ Result<std::filesystem::path> Absolute(const std::filesystem::path& path);
 
 // The folder that holds the registry and the packages: `given` when it is not empty, else
 // PENSTOCK_HOME, else the nearest .penstock in `start` or a folder above it, else a new .penstock
-// in `start`, "." for the working directory. A folder that does not exist yet is made, or
-// kNotFound tells where it was looked for. kPermissionDenied or kFailedPrecondition, with the
-// remedy, when it cannot be made.
+// in `start`, "." for the working directory. Where the folder does not exist yet, kNotFound tells
+// where it was looked for, or it is to be made. kFailedPrecondition, with the remedy, for what is
+// no folder.
 Result<Home> FindHome(const std::filesystem::path& given, const std::filesystem::path& start,
                       MissingHome missing = MissingHome::kMake);
 

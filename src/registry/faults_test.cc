@@ -87,10 +87,11 @@ TEST_P(PowerFails, AtEveryCallOfTheFirstRegistration) {
   for (; !was_reported; ++calls) {
     ASSERT_LT(calls, 200);
     const fs::path home = home_ / std::to_string(calls);
-    fs::create_directories(home);
+    fs::create_directories(home);  // for registry.db, which is on the disk; `files` has none of it
     FakeFileSystem files;
     files.FailAfter(calls, FakeFileSystem::Fault::kPowerLoss);
-    was_reported = Registry::Open(home, {.files = &files})->Register("churn", DraftOf(1), {}).ok();
+    Result<Registry> opened = Registry::Open(home, {.files = &files});
+    was_reported = opened.ok() && opened->Register("churn", DraftOf(1), {}).ok();
     files.Restart(GetParam().names);
     Registry registry = *Registry::Open(home, {.files = &files});
     EXPECT_EQ(registry.Resolve("churn@1").ok(), was_reported) << calls;
@@ -167,6 +168,13 @@ TEST_P(PowerFails, AtEveryCallOfUnpacking) {
     EXPECT_TRUE(again.ok()) << calls << ": " << again.status().message();
   }
   EXPECT_GT(calls, 7);
+}
+
+TEST_F(RegistryFaults, DoNotTakeTheHomeThatWasMade) {
+  FakeFileSystem files;
+  ASSERT_TRUE(Registry::Open(home_, {.files = &files}).ok());
+  files.Restart();
+  EXPECT_TRUE(files.Exists(home_));
 }
 
 // Another process made the folder of the objects and has not come to its sync yet.

@@ -89,6 +89,11 @@ Registry::Registry(std::filesystem::path home, const RegistryOptions& options, s
       session_(std::move(session)) {}
 
 Result<Registry> Registry::Open(const std::filesystem::path& home, const RegistryOptions& options) {
+  const Status made = options.files->CreateDirectories(home);
+  if (!made.ok()) {
+    return Status(made.code(), fmt::format("{}; set PENSTOCK_HOME to a folder that can be written",
+                                           made.message()));
+  }
   sql::Session session =
       PENSTOCK_TRY(sql::Session::Open(home / "registry.db", {.application_id = kApplicationId}));
   PENSTOCK_TRY(sql::Migrate(session, kSchema));

@@ -50,7 +50,7 @@ Status CheckModelName(std::string_view name);
 // use a home at once; one Registry is for one thread at a time.
 class Registry {
  public:
-  // Makes what is missing in `home`, which must exist.
+  // Makes `home` and what is missing in it.
   static Result<Registry> Open(const std::filesystem::path& home,
                                const RegistryOptions& options = {});
 

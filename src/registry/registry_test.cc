@@ -94,10 +94,16 @@ TEST_F(RegistryTest, UnpacksAPackageAndFindsAFlippedBit) {
   EXPECT_EQ(registry.Check().code(), Code::kDataLoss);
 }
 
-TEST_F(RegistryTest, AHomeThatIsNotWritableIsTold) {
-  const Status missing = Registry::Open(home_ / "none").status();
-  EXPECT_EQ(missing.code(), Code::kNotFound) << missing.message();
-  EXPECT_THAT(missing.message(), HasSubstr((home_ / "none").string()));
+TEST_F(RegistryTest, AHomeThatIsNotThereYetIsMade) {
+  Registry registry = *Registry::Open(home_ / "deep" / "home");
+  EXPECT_TRUE(registry.Register("churn", DraftOf(1), {}).ok());
+}
+
+TEST_F(RegistryTest, AHomeThatCannotBeMadeIsToldWithTheRemedy) {
+  std::ofstream(home_ / "file") << "x";
+  const Status status = Registry::Open(home_ / "file" / "home").status();
+  EXPECT_THAT(status.message(), HasSubstr((home_ / "file" / "home").string()));
+  EXPECT_THAT(status.message(), HasSubstr("set PENSTOCK_HOME to a folder that can be written"));
 }
 
 TEST_F(RegistryTest, AFullDiskRegistersNothing) {
