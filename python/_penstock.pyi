@@ -29,8 +29,9 @@ Column: TypeAlias = NDArray[Any] | list[str | None] | list[bool | None]
 Arrays may have any stride and byte order of the machine; they are read, never changed or kept.
 """
 
-Answer: TypeAlias = tuple[Any, NDArray[Any] | None]
-"""What the original answers for n rows: (what predict returned, probabilities or None).
+Answer: TypeAlias = tuple[Any, NDArray[Any] | None] | tuple[Any, NDArray[Any] | None, int]
+"""What the original answers for n rows: (what predict returned, probabilities or None), and the
+nanoseconds that the model itself took, where it is known.
 
 Classification: the n labels as predict returned them (array or list); each must be one of the
 signature's classes, and is matched by value. Everything else: a float or integer array of shape

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -98,7 +99,15 @@ def _check_is_fitted(model: Any) -> None:
         return
 
 
-def ask(model: Any, rows: Callable[[], Any]) -> tuple[Array, Array | None]:
+class Asked(NamedTuple):
+    """What a model answers, and how long it took for that."""
+
+    predicted: Array
+    probabilities: Array | None
+    nanoseconds: int
+
+
+def ask(model: Any, rows: Callable[[], Any]) -> Asked:
     """Return what predict and, where there is one, predict_proba answer, quietly.
 
     Each gets rows of its own: there are models that change what they are given, such as one with a
@@ -106,11 +115,18 @@ def ask(model: Any, rows: Callable[[], Any]) -> tuple[Array, Array | None]:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        predicted = np.asarray(model.predict(rows()))
+        predicted, nanoseconds = _timed(model.predict, rows())
         if not hasattr(model, "predict_proba"):
-            return predicted, None
-        probabilities = model.predict_proba(rows())
-    return predicted, probabilities if isinstance(probabilities, np.ndarray) else None
+            return Asked(np.asarray(predicted), None, nanoseconds)
+        probabilities, more = _timed(model.predict_proba, rows())
+    kept = probabilities if isinstance(probabilities, np.ndarray) else None
+    return Asked(np.asarray(predicted), kept, nanoseconds + more)
+
+
+def _timed(call: Callable[[Any], Any], rows: Any) -> tuple[Any, int]:
+    start = time.perf_counter_ns()
+    answer = call(rows)
+    return answer, time.perf_counter_ns() - start
 
 
 def answers_of(model: Any, container: Container) -> Answers:
@@ -123,7 +139,7 @@ def answers_of(model: Any, container: Container) -> Answers:
     """
     rows = range(min(TRIAL_ROWS_MAX, container.rows))
     try:
-        predicted, probabilities = ask(model, lambda: container.take(rows))
+        predicted, probabilities, _ = ask(model, lambda: container.take(rows))
     except Exception as error:
         raise InvalidArgumentError(
             f"the {type(model).__name__} cannot predict the first rows of X: "

@@ -28,10 +28,10 @@ def original_of(
     """
 
     def original(columns: list[Column]) -> Answer:
-        predicted, probabilities = ask(model, lambda: container.rebuild(columns))
+        predicted, probabilities, nanoseconds = ask(model, lambda: container.rebuild(columns))
         if predicted.dtype.kind == "b" and answers.classes is None:
             predicted = predicted.astype(np.int64)
-        return predicted, probabilities if answers.has_probabilities else None
+        return predicted, probabilities if answers.has_probabilities else None, nanoseconds
 
     return original
 

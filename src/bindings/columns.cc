@@ -201,9 +201,10 @@ nb::list ToPython(const train::Columns& columns) {
 
 engine::Predictions ToPredictions(const package::Signature& signature, nb::handle answer,
                                   int64_t rows) {
-  if (!PyTuple_Check(answer.ptr()) || nb::len(answer) != 2) {
+  if (!PyTuple_Check(answer.ptr()) || nb::len(answer) < 2 || nb::len(answer) > 3) {
     Raise(InvalidArgument(
-        "the original must return a pair: what predict returned, and probabilities or None"));
+        "the original must return a pair: what predict returned, and probabilities or None; behind "
+        "it the nanoseconds that they took, where it knows them"));
   }
   const nb::object predicted = answer[0];
   const nb::object probabilities = answer[1];

@@ -59,7 +59,9 @@ class PythonOriginal : public train::Original {
     const nb::gil_scoped_acquire gil;
     try {
       const nb::object answer = callable_(ToPython(rows));
-      return ToPredictions(signature_, answer, rows.rows());
+      engine::Predictions predictions = ToPredictions(signature_, answer, rows.rows());
+      model_ns_ = nb::len(answer) > 2 ? std::optional(nb::cast<int64_t>(answer[2])) : std::nullopt;
+      return predictions;
     } catch (const nb::python_error& error) {
       Status status = FromPython(error);
       if (IsInterrupt(error)) signals_.Interrupt(status);
@@ -67,9 +69,12 @@ class PythonOriginal : public train::Original {
     }
   }
 
+  std::optional<int64_t> model_ns() const override { return model_ns_; }
+
  private:
   const package::Signature& signature_;
   nb::handle callable_;
+  std::optional<int64_t> model_ns_;
   Signals& signals_;
 };
 

@@ -225,9 +225,9 @@ TEST_F(CliTest, ListsModels) {
 TEST_F(CliTest, ShowsAVersionWithItsEvidence) {
   RegisterPlane();
   EXPECT_EQ(Run({"models", "show", "plane"}), 0) << terminal_.err;
-  EXPECT_THAT(terminal_.out,
-              AllOf(HasSubstr("plane@1\n"), HasSubstr("50 rows and "), HasSubstr("0 differ"),
-                    HasSubstr("regression, 2 columns"), HasSubstr("größe")));
+  EXPECT_THAT(terminal_.out, AllOf(HasSubstr("plane@1\n"), HasSubstr("50 rows and "),
+                                   HasSubstr("0 differ (95 %: < 5.9 %)"),
+                                   HasSubstr("regression, 2 columns"), HasSubstr("größe")));
   EXPECT_EQ(Run({"models", "show", "plane@1", "--json"}), 0);
   const json::Value shown = *json::Parse(terminal_.out);
   EXPECT_EQ(shown.Find("parity")->Int("rows").status().ToString(), "OK");
@@ -334,6 +334,13 @@ TEST(Text, WritesTimesAndCounts) {
   EXPECT_EQ(CountText(999), "999");
   EXPECT_EQ(CountText(41'203), "41,203");
   EXPECT_EQ(CountText(-1'000'000), "-1,000,000");
+  EXPECT_EQ(PercentText(0.0582), "5.9") << "a bound is never told smaller than it is";
+  EXPECT_EQ(PercentText(7.2704e-05), "0.0073");
+  EXPECT_EQ(PercentText(0.0995), "10.0");
+  EXPECT_EQ(PercentText(0.05), "5.0");
+  EXPECT_EQ(PercentText(0.951), "96");
+  EXPECT_EQ(PercentText(1), "100");
+  EXPECT_EQ(PercentText(0), "0");
   EXPECT_EQ(MicrosecondsText(212), "0.2");
   EXPECT_EQ(MicrosecondsText(9'949), "9.9");
   EXPECT_EQ(MicrosecondsText(9'950), "10");

@@ -33,6 +33,8 @@ std::vector<std::string> ServerFlags(const ServeCommand& command, const config::
 std::string AlignedTable(const std::vector<std::vector<std::string>>& rows);
 // "2026-11-23 21:04:05 UTC".
 std::string TimeText(int64_t time_us);
+// An upper bound, 0 <= share <= 1, in percent: rounded up to two digits that count.
+std::string PercentText(double share);
 // 41203 -> "41,203".
 std::string CountText(int64_t count);
 // Nanoseconds as microseconds: "1,612", and "0.2" below 10.

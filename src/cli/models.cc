@@ -86,9 +86,9 @@ std::string ParityText(const json::Value& report) {
   const json::Value* deciding = Deciding(candidates);
   if (deciding == nullptr) return text + ": there was no native form to check\n";
   const json::Value* upper = deciding->Find("differing_share_upper_95");
-  text += fmt::format(": {} differ (95 %: < {:.2g} %)\n",
-                      CountText(IntOr(*deciding, "differing_rows", 0)),
-                      upper == nullptr ? 100.0 : 100 * upper->number());
+  text +=
+      fmt::format(": {} differ (95 %: < {} %)\n", CountText(IntOr(*deciding, "differing_rows", 0)),
+                  PercentText(upper == nullptr ? 1 : upper->number()));
   for (const json::Value& candidate : candidates) {
     text += fmt::format("  {:<10}{}: {}\n", "", TextOr(candidate, "engine", ""),
                         TextOr(candidate, "reason", ""));

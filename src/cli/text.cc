@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <ctime>
 
 #include "cli/commands.h"
@@ -46,6 +47,16 @@ std::string MicrosecondsText(int64_t ns) {
   constexpr int64_t kShownWholeFrom = 9'950;
   if (ns < kShownWholeFrom) return fmt::format("{:.1f}", static_cast<double>(ns) / 1000);
   return CountText((ns + 500) / 1000);
+}
+
+std::string PercentText(double share) {
+  if (share <= 0) return "0";
+  const double percent = 100 * share;
+  const int decimals = 1 - static_cast<int>(std::floor(std::log10(percent)));
+  const double unit = std::pow(10.0, -decimals);
+  // What is a whole number of units but for its last bits is not rounded up to the next.
+  const double rounded = std::ceil(percent / unit - 1e-9) * unit;
+  return fmt::format("{:.{}f}", std::min(rounded, 100.0), std::max(decimals, 0));
 }
 
 std::string CountText(int64_t count) {

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
+#include <optional>
+
 #include "base/result.h"
 #include "engine/engine.h"
 #include "train/rows.h"
@@ -16,6 +19,9 @@ class Original {
   // float32. What user code raises comes back as Status::FromException with "ValueError: its
   // message".
   virtual Result<engine::Predictions> Predict(const Columns& rows) = 0;
+  // How long the model itself took in the last call that was answered, without what brought it the
+  // rows; nothing where that is not known.
+  virtual std::optional<int64_t> model_ns() const { return std::nullopt; }
 };
 
 }  // namespace penstock::train

@@ -40,7 +40,8 @@ Status AskSingly(const package::Signature& signature, const Columns& rows,
     const Columns one = rows.Gather(std::span(&row, 1));
     const int64_t start = options.clock->MonotonicNs();
     const engine::Predictions answer = PENSTOCK_TRY(original.Predict(one));
-    times.push_back(options.clock->MonotonicNs() - start);
+    const int64_t call_ns = options.clock->MonotonicNs() - start;
+    times.push_back(original.model_ns().value_or(call_ns));
     if (options.poll) PENSTOCK_TRY(options.poll());
     PENSTOCK_TRY(CheckAnswers(signature, answer, 1));
     const Distance distance = comparison.Rows(answers, row, answer, 0);

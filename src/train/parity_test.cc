@@ -502,6 +502,26 @@ TEST(Parity, APassThatWouldTakeTooLongIsSampledEvenlyAndSaysSo) {
   EXPECT_THAT(rows_of_passes(), testing::Contains(std::pair(7, 1000)));
 }
 
+TEST(Parity, TheTimeOfTheOriginalIsTheModelsOwnWhereItIsKnown) {
+  class Timed : public FakeOriginal {
+   public:
+    using FakeOriginal::FakeOriginal;
+    std::optional<int64_t> model_ns() const override { return known_ns; }
+    std::optional<int64_t> known_ns;
+  };
+  const Problem problem;
+  SteppedClock clock;
+  Timed original([&](const Row& row) {
+    clock.now_ns += 700;
+    return Sum(row);
+  });
+  ParityOptions options = WithNative(NativeSum);
+  options.clock = &clock;
+  EXPECT_EQ(problem.Check(original, options).original_row_ns, 700);
+  original.known_ns = 300;
+  EXPECT_EQ(problem.Check(original, options).original_row_ns, 300);
+}
+
 // scipy 1.17: beta.ppf(0.95, k + 1, n - k).
 TEST(Parity, TheUpperBoundIsThatOfClopperAndPearson) {
   EXPECT_NEAR(DifferingShareUpper95(0, 41203), 7.270401114867209e-05, 1e-15);

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -26,6 +28,7 @@ from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
 import penstock
+from penstock._containers import Container
 
 FOREST = {"n_estimators": 20, "random_state": 0}
 
@@ -281,3 +284,15 @@ def test_what_was_registered_is_told_without_reading_it_again(digits, monkeypatc
     assert repr(again) == repr(version)
     assert (again.signature, again.details) == (version.signature, version.details)
     np.testing.assert_array_equal(version.predict(X), model.predict(X))
+
+
+def test_the_time_of_the_model_is_its_own(digits, monkeypatch) -> None:
+    def slowly(container: Container, columns: list[object]) -> object:
+        time.sleep(0.02)
+        return rebuild(container, columns)
+
+    X, y = digits[0][:, 20:24], digits[1]
+    rebuild = Container.rebuild
+    monkeypatch.setattr(Container, "rebuild", slowly)
+    version = penstock.register(DecisionTreeClassifier(max_depth=3).fit(X, y), X, name="m")
+    assert version.parity.report["original_row_ns"] < 20e6
