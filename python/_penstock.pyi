@@ -92,7 +92,7 @@ def register(
     candidates: Sequence[Candidate],
     columns: Sequence[Column],
     original: Callable[[list[Column]], Answer],
-    python_object: bytes,
+    python_object: Callable[[], bytes],
     native_hint: str,
     details_json: str,
     known_texts: Sequence[Sequence[str]] = (),
@@ -119,7 +119,8 @@ def register(
         What it raises on a probe is a refusal that the service repeats; what it raises on the rows
         themselves is raised here.
     python_object
-        The pickled model; stored only when no candidate passes, and never opened.
+        Returns the pickled model; called only when no candidate passes. The bytes are stored, and
+        never opened. A PenstockError that it raises becomes part of the error.
     native_hint
         One sentence on what would make the model native; used when no candidate passes or the
         choice is not the first.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from _penstock import InvalidArgumentError
 from penstock._model import ask, first_line
 
 if TYPE_CHECKING:
@@ -36,8 +37,14 @@ def original_of(
     return original
 
 
-def pickled(model: Any) -> tuple[bytes, str]:
-    """Return the model as joblib keeps it, or nothing and the reason why it cannot be kept."""
+def pickled(model: Any) -> bytes:
+    """Return the model as joblib keeps it.
+
+    Raises
+    ------
+    InvalidArgumentError
+        It cannot be pickled; the message is a clause.
+    """
     import joblib
 
     kept = io.BytesIO()
@@ -46,6 +53,7 @@ def pickled(model: Any) -> tuple[bytes, str]:
         try:
             joblib.dump(model, kept)
         except Exception as error:
-            # A model with a native form needs no pickle.
-            return b"", f"it cannot be pickled either ({type(error).__name__}: {first_line(error)})"
-    return kept.getvalue(), ""
+            raise InvalidArgumentError(
+                f"it cannot be pickled ({type(error).__name__}: {first_line(error)})"
+            ) from error
+    return kept.getvalue()

@@ -86,7 +86,6 @@ def register(
     candidates = export(Subject(model, container, types, answers), engine)
     has_names = container.has_names or hasattr(model, "feature_names_in_")
     folder = home_folder(home)
-    python_object, unkept = pickled(model)
     registered = _penstock.register(
         name=name,
         home=folder,
@@ -95,8 +94,8 @@ def register(
         columns=columns,
         known_texts=known_texts(model, container.names),
         original=original_of(model, container, answers),
-        python_object=python_object,
-        native_hint="; ".join(filter(None, [candidates.hint, unkept])),
+        python_object=lambda: pickled(model),
+        native_hint=candidates.hint,
         details_json=json.dumps(_details(model, container, answers)),
     )
     return ModelVersion(registered, folder)

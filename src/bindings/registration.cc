@@ -107,6 +107,17 @@ train::Candidate ToCandidate(const package::Signature& signature, nb::handle for
   return candidate;
 }
 
+// The bytes that a callable of Python returns. Takes the GIL.
+Result<std::string> BytesOf(nb::handle callable) {
+  const nb::gil_scoped_acquire gil;
+  try {
+    const auto bytes = nb::cast<nb::bytes>(callable());
+    return std::string(bytes.c_str(), bytes.size());
+  } catch (const nb::python_error& error) {
+    return FromPython(error);
+  }
+}
+
 // Everything between the call and its return that needs no GIL.
 Result<Version> BuildAndCommit(const std::string& name, const std::filesystem::path& home,
                                train::Submission submission, train::Original& original,
@@ -128,9 +139,8 @@ Result<Version> BuildAndCommit(const std::string& name, const std::filesystem::p
 
 Version Register(const std::string& name, const std::optional<std::string>& home,
                  const std::string& signature_json, nb::iterable candidates, nb::iterable columns,
-                 nb::callable original, const nb::bytes& python_object,
-                 const std::string& native_hint, const std::string& details_json,
-                 Texts known_texts) {
+                 nb::callable original, nb::callable python_object, const std::string& native_hint,
+                 const std::string& details_json, Texts known_texts) {
   train::Submission submission;
   submission.signature =
       ValueOrRaise(package::Signature::FromJson(ParseOrRaise(signature_json, "signature_json")));
@@ -141,7 +151,7 @@ Version Register(const std::string& name, const std::optional<std::string>& home
     Raise(InvalidArgument(fmt::format("known_texts is given for {} columns; {} were expected",
                                       known_texts.size(), submission.signature.inputs.size())));
   }
-  submission.python_object.assign(python_object.c_str(), python_object.size());
+  submission.python_object = [&] { return BytesOf(python_object); };
   submission.native_hint = native_hint;
   json::Value details = ParseOrRaise(details_json, "details_json");
   const config::Home found = FindHome(home, config::MissingHome::kMake);

@@ -122,14 +122,17 @@ Result<BuiltPackage> BuildPackage(Submission submission, Original& original,
     manifest.engines.push_back(chosen.entry);
     built.draft.contents.emplace_back(chosen.entry.file, std::move(chosen.bytes));
   } else {
-    if (submission.python_object.empty()) {
+    Result<std::string> object = InvalidArgument("none was given");
+    if (submission.python_object) object = submission.python_object();
+    if (object.status().exception() != nullptr) return object.status();
+    if (!object.ok()) {
       return InvalidArgument(
-          fmt::format("no native form passed and there is no Python object to keep: {}",
-                      manifest.engine_reason));
+          fmt::format("no native form passed and there is no Python object to keep ({}): {}",
+                      object.status().message(), manifest.engine_reason));
     }
     manifest.engines.push_back(
         {.kind = package::EngineKind::kPython, .file = std::string(kPythonFile)});
-    built.draft.contents.emplace_back(kPythonFile, std::move(submission.python_object));
+    built.draft.contents.emplace_back(kPythonFile, *std::move(object));
   }
   built.draft.contents.emplace_back("parity.json", json::WritePretty(report.ToJson()));
   built.draft.contents.emplace_back("examples.json", json::WritePretty(examples));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -18,8 +19,10 @@ struct Submission {
   package::Signature signature;
   std::vector<Candidate> candidates;  // in order of preference
   Columns rows;                       // all rows at hand
-  std::string python_object;  // the pickled model: kept only when no candidate passes, never opened
-  std::string native_hint;    // one sentence: what would make the model native
+  // Makes the pickled model, which may be large: called only when no candidate passes. An error
+  // tells why it cannot be made. The bytes are kept, never opened.
+  std::function<Result<std::string>()> python_object;
+  std::string native_hint;  // one sentence: what would make the model native
 };
 
 // A package ready for the registry, and the evidence in it.

@@ -85,7 +85,7 @@ Submission RegionsSubmission() {
                  .encoding = {.tensors = {{.name = "region", .type = Type::kString, .columns = {0}},
                                           {.name = "age", .columns = {1}}}}},
        .bytes = "the model"}};
-  submission.python_object = "a pickle";
+  submission.python_object = [] { return Result<std::string>("a pickle"); };
   submission.native_hint = "the own evaluator does not have one-hot encoders yet.";
   return submission;
 }
@@ -173,9 +173,21 @@ TEST(BuildPackage, WithoutANativeFormTheObjectIsRecorded) {
       built.draft.manifest.engine_reason,
       "Python worker: the model has no native form; skl2onnx has no converter for 'Regions'.");
 
-  submission.python_object.clear();
+  submission.python_object = [] {
+    return Result<std::string>(InvalidArgument("it cannot be pickled"));
+  };
   EXPECT_THAT(BuildPackage(submission, original, {}).status().message(),
-              HasSubstr("there is no Python object to keep"));
+              HasSubstr("there is no Python object to keep (it cannot be pickled): Python worker"));
+}
+
+TEST(BuildPackage, WithANativeFormTheObjectIsNotMade) {
+  Regions original;
+  Submission submission = RegionsSubmission();
+  submission.python_object = []() -> Result<std::string> {
+    ADD_FAILURE() << "a large model is in memory twice";
+    return std::string();
+  };
+  EXPECT_TRUE(BuildPackage(submission, original, WithRegions()).ok());
 }
 
 TEST(BuildPackage, WhatDiffersIsNotKept) {

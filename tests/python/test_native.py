@@ -296,3 +296,9 @@ def test_the_time_of_the_model_is_its_own(digits, monkeypatch) -> None:
     monkeypatch.setattr(Container, "rebuild", slowly)
     version = penstock.register(DecisionTreeClassifier(max_depth=3).fit(X, y), X, name="m")
     assert version.parity.report["original_row_ns"] < 20e6
+
+
+def test_a_model_with_a_native_form_is_not_pickled(digits, monkeypatch) -> None:
+    monkeypatch.setattr("joblib.dump", None)
+    model = RandomForestClassifier(3).fit(*digits)
+    assert penstock.register(model, digits[0], name="m").engine == "own"
