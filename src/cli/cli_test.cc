@@ -274,7 +274,7 @@ TEST_F(CliTest, ExaminesTheInstallation) {
   for (const json::Value& finding : *list.if_array()) names.push_back(*finding.String("name"));
   EXPECT_THAT(names, ElementsAre("penstock", "server", "onnxruntime", "python", "settings", "home",
                                  "disk", "registry"));
-  EXPECT_EQ(*list.if_array()->back().String("text"), "1 models, every file intact");
+  EXPECT_EQ(*list.if_array()->back().String("text"), "1 model, every file intact");
 }
 
 TEST_F(CliTest, DoctorFindsAFlippedBit) {

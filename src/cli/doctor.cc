@@ -95,7 +95,8 @@ Finding LookAtRegistry(const std::filesystem::path& home) {
   if (Status status = registry->Check(); !status.ok()) return Found("registry", status, "");
   const Result<std::vector<registry::ModelVersion>> models = registry->Models();
   const size_t count = models.ok() ? models->size() : 0;
-  return Found("registry", models.status(), fmt::format("{} models, every file intact", count));
+  return Found("registry", models.status(),
+               fmt::format("{} model{}, every file intact", count, count == 1 ? "" : "s"));
 }
 
 std::vector<Finding> LookAround() {

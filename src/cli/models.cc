@@ -83,6 +83,12 @@ std::string ParityText(const json::Value& report) {
   std::string text =
       fmt::format("  {:<10}{} rows and {} probes", "parity", CountText(IntOr(report, "rows", 0)),
                   CountText(IntOr(report, "probes", 0)));
+  if (const int64_t assumed = IntOr(report, "probes_assumed", 0); assumed > 0) {
+    text += fmt::format(", {} more taken as refused as others like them were", CountText(assumed));
+  }
+  if (const int64_t unasked = IntOr(report, "probes_unasked", 0); unasked > 0) {
+    text += fmt::format(", {} not asked (what they ask is refused)", CountText(unasked));
+  }
   const json::Value* deciding = Deciding(candidates);
   if (deciding == nullptr) return text + ": there was no native form to check\n";
   const json::Value* upper = deciding->Find("differing_share_upper_95");

@@ -33,8 +33,7 @@ struct Input {
   Type type = Type::kFloat64;
   bool allows_missing = false;   // null in a request, NaN in a table
   bool allows_infinity = false;  // only tables can say it; JSON cannot
-  std::string
-      missing_reason;  // what the original said when it refused a missing value; may be empty
+  std::string missing_reason;    // why a missing value is refused, and who says so; may be empty
   std::optional<Bound> abs_max;  // numbers beyond it are answered with 422
   // Not empty: the only strings that are answered, sorted; the original refuses others.
   std::vector<std::string> categories;

@@ -69,14 +69,13 @@ Status UnknownCategory(const Input& input, std::string_view value) {
                                      QuotedList(input.categories)));
 }
 
+constexpr const char* kBeyondLimitsRemedy =
+    "; send smaller values, or start the server with --beyond-limits answer";
+
 std::string DefaultReason(const Bound& bound) {
   if (bound.refused_by_original)
     return fmt::format("the original refuses values beyond {}", bound.value);
-  return fmt::format(
-      "beyond {} the engine cannot vouch for its answer; send smaller values, or start the server "
-      "with "
-      "--beyond-limits answer",
-      bound.value);
+  return fmt::format("beyond {} the engine cannot vouch for its answer", bound.value);
 }
 
 }  // namespace
@@ -295,8 +294,9 @@ Status Tensors::CheckBound(int column, double value) const {
   const Bound& bound = *input.abs_max;
   if (std::isinf(value) && input.allows_infinity) return {};
   if (limits_ == Limits::kAnswerBeyond && !bound.refused_by_original) return {};
-  return InvalidArgument(fmt::format("column '{}' is {}: {}", input.name, ShowNumber(value),
-                                     bound.reason.empty() ? DefaultReason(bound) : bound.reason));
+  return InvalidArgument(fmt::format("column '{}' is {}: {}{}", input.name, ShowNumber(value),
+                                     bound.reason.empty() ? DefaultReason(bound) : bound.reason,
+                                     bound.refused_by_original ? "" : kBeyondLimitsRemedy));
 }
 
 Status Tensors::SetIntegerSlowly(int64_t row, int column, int64_t value) {
@@ -350,8 +350,7 @@ Status Tensors::SetMissing(int64_t row, int column) {
   if (limits_ != Limits::kNone && !input.allows_missing) {
     std::string message = fmt::format("column '{}' is missing (null); {} was expected", input.name,
                                       ExpectedOf(input.type));
-    if (!input.missing_reason.empty())
-      message += fmt::format(" (the original: {})", input.missing_reason);
+    if (!input.missing_reason.empty()) message += fmt::format(" ({})", input.missing_reason);
     return InvalidArgument(std::move(message));
   }
   const Place& place = places_[static_cast<size_t>(column)];

@@ -76,8 +76,8 @@ TEST(Tensors, AFractionIsNoInteger) {
 }
 
 TEST(Tensors, MissingIsRefusedOrStoredAsNaN) {
-  Case refuses =
-      OneColumn({.name = "age", .missing_reason = "Input X contains NaN."}, Type::kFloat64);
+  Case refuses = OneColumn({.name = "age", .missing_reason = "the original: Input X contains NaN."},
+                           Type::kFloat64);
   EXPECT_EQ(refuses.tensors.SetMissing(0, 0).message(),
             "column 'age' is missing (null); a number was expected (the original: Input X contains "
             "NaN.)");

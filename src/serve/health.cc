@@ -7,8 +7,10 @@ namespace penstock::serve {
 
 std::string Health::Reason() const {
   if (is_draining()) return "the server is shutting down; send requests elsewhere";
-  if (!is_serving_.load(std::memory_order_acquire)) return "the model is still being loaded";
-  return {};
+  if (is_serving_.load(std::memory_order_acquire)) return {};
+  const Status state = route_source().state;
+  if (!state.ok()) return "the model cannot be loaded: " + state.message();
+  return "the model is still being loaded";
 }
 
 void Health::SetRouteSource(std::string kind, std::string location, Status state) {

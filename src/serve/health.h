@@ -21,7 +21,7 @@ class Health {
   std::string Reason() const;
 
   // What the route source says of itself: kind ("pinned"), where from, and its last error (OK when
-  // there is none).
+  // there is none): the reason for not being ready as long as nothing was published.
   void SetRouteSource(std::string kind, std::string location, Status state);
   struct RouteSource {
     std::string kind;

@@ -302,6 +302,8 @@ TEST(Health, IsReadyFromTheFirstRoutesUntilDraining) {
   Health health;
   EXPECT_FALSE(health.is_ready());
   EXPECT_THAT(health.Reason(), HasSubstr("still being loaded"));
+  health.SetRouteSource("pinned", "churn.pkg", DataLoss("model.bin is damaged"));
+  EXPECT_THAT(health.Reason(), HasSubstr("cannot be loaded: model.bin is damaged"));
   health.SetServing();
   EXPECT_TRUE(health.is_ready());
   EXPECT_EQ(health.Reason(), "");

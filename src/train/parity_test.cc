@@ -206,7 +206,7 @@ TEST(Parity, RefusalsOfTheOriginalAreFoundToTheLastBit) {
   ASSERT_TRUE(report.chosen);
   for (const package::Input& input : report.signature.inputs) {
     EXPECT_FALSE(input.allows_missing);
-    EXPECT_EQ(input.missing_reason, "ValueError: Input X contains NaN.");
+    EXPECT_EQ(input.missing_reason, "the original: ValueError: Input X contains NaN.");
     EXPECT_FALSE(input.allows_infinity);
     ASSERT_TRUE(input.abs_max);
     EXPECT_TRUE(input.abs_max->refused_by_original);
@@ -325,7 +325,7 @@ TEST(Parity, MissingValuesAreAllowedWhereBothAnswerThem) {
   ASSERT_TRUE(report.chosen);
   EXPECT_TRUE(report.signature.inputs[0].allows_missing);
   EXPECT_FALSE(report.signature.inputs[1].allows_missing);
-  EXPECT_EQ(report.signature.inputs[1].missing_reason, "ValueError: b is missing");
+  EXPECT_EQ(report.signature.inputs[1].missing_reason, "the original: ValueError: b is missing");
 
   const auto treats_as_zero = [](const Row& row, int64_t, int64_t) {
     return (std::isnan(row[0]) ? 0 : row[0]) + row[1];

@@ -359,7 +359,12 @@ class Finder {
     if (input.type == Type::kString && !column.categories.is_known)
       column.categories.refusal = kUnasked;
     input.allows_missing = !column.missing.refusal;
-    input.missing_reason = column.missing.refusal.value_or("");
+    if (column.missing.refusal) {
+      const std::string_view who = column.missing.is_asked   ? "the original: "
+                                   : column.missing.is_known ? "the original, of such columns: "
+                                                             : "";
+      input.missing_reason = fmt::format("{}{}", who, *column.missing.refusal);
+    }
     input.allows_infinity = !column.infinity.refusal && is_float;
     if (column.missing.refusal) Add(input, "missing", column.missing);
     if (column.infinity.refusal) Add(input, "infinity", column.infinity);
