@@ -96,6 +96,7 @@ def register(
     native_hint: str,
     details_json: str,
     known_texts: Sequence[Sequence[str]] = (),
+    run: str = "",
 ) -> Version:
     """Hold the candidates against the original and commit the first that passes as a new version.
 
@@ -129,6 +130,8 @@ def register(
     known_texts
         For each column, texts that the model may know beyond those in the rows. Where it refuses
         others it is asked about these, and the service answers those that it answers.
+    run
+        Id of the run that trained the model; "" where none did.
 
     Raises
     ------
@@ -164,6 +167,9 @@ class Version:
     @property
     def details_json(self) -> str: ...
     @property
+    def run(self) -> str:
+        """Id of the run that trained it, or ""."""
+    @property
     def path(self) -> str:
         """The unpacked, read-only package: what penstock-server is given."""
 
@@ -183,6 +189,48 @@ def models(home: str | None) -> list[Version]:
 
     signature_json, parity_json and path are "".
     """
+
+@final
+class Run:
+    """A training that goes on in this process. Safe to use from several threads at once.
+
+    One that is never ended becomes "stopped" when the object or the process goes.
+    """
+
+    @property
+    def id(self) -> str:
+        """32 hex digits."""
+    def note(self, name: str, value_json: str) -> None:
+        """Add to what is known of its origin."""
+    def report(self, step: int, metrics_json: str) -> None:
+        """Keep metrics of a step, an object of numbers; written within 200 ms or at the end."""
+    def end(self, status: str, metrics_json: str, reason: str = "", traceback: str = "") -> None:
+        """End it as "finished", "failed" or "stopped", once; durable when this returns.
+
+        Raises
+        ------
+        FailedPreconditionError
+            It has ended already.
+        """
+
+def begin_run(
+    *, model: str, home: str | None, hyperparameters_json: str, origin_json: str
+) -> Run:
+    """Record the beginning of a training; durable when this returns. Both JSON are objects."""
+
+def find_run(id: str, home: str | None) -> str:
+    """Return a run, by its id or the beginning of it, as JSON with what was reported.
+
+    Raises
+    ------
+    NotFoundError
+        There is none.
+    InvalidArgumentError
+        Several begin so.
+    """
+
+def runs(model: str, count_max: int, home: str | None) -> list[str]:
+    """Return the newest runs, of one model or of all ("" for the model), each as JSON."""
 
 @final
 class Predictor:

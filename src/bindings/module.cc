@@ -9,6 +9,7 @@
 #include "bindings/predictor.h"
 #include "bindings/reading.h"
 #include "bindings/registration.h"
+#include "bindings/runs.h"
 #include "os/executable.h"
 
 // python/_penstock.pyi is the documentation of this module.
@@ -19,6 +20,7 @@ NB_MODULE(_penstock, module) {
   module.attr("binary_dir") = penstock::os::DirectoryOfThisBinary().string().c_str();
   penstock::bindings::AddErrors(module);
   penstock::bindings::AddRegistration(module);
+  penstock::bindings::AddRuns(module);
   penstock::bindings::AddPredictor(module);
   penstock::bindings::AddReading(module);
   penstock::bindings::AddCommandLine(module);

@@ -14,8 +14,8 @@
 #include "bindings/arrays.h"
 #include "bindings/columns.h"
 #include "bindings/errors.h"
+#include "bindings/home.h"
 #include "bindings/signals.h"
-#include "config/home.h"
 #include "engine/own_format.h"
 #include "os/file_system.h"
 #include "package/package.h"
@@ -36,17 +36,6 @@ struct Version {
   std::string parity_json;
   std::string path;
 };
-
-config::Home FindHome(const std::optional<std::string>& given, config::MissingHome missing) {
-  return ValueOrRaise(config::FindHome(given.value_or(""), ".", missing));
-}
-
-// Tells of a home that this call made.
-void Announce(const config::Home& home) {
-  std::error_code error;
-  if (home.is_new && std::filesystem::exists(home.path, error))
-    PySys_WriteStderr("penstock: made '%.900s', which holds the registry\n", home.path.c_str());
-}
 
 // A callable of Python as the model to hold native forms against. Used without the GIL; takes it
 // for each call.
@@ -121,7 +110,8 @@ Result<std::string> BytesOf(nb::handle callable) {
 // Everything between the call and its return that needs no GIL.
 Result<Version> BuildAndCommit(const std::string& name, const std::filesystem::path& home,
                                train::Submission submission, train::Original& original,
-                               const json::Value& details, Texts known, Signals& signals) {
+                               const json::Value& details, const std::string& run, Texts known,
+                               Signals& signals) {
   // Before the work: what cannot be committed need not be checked.
   PENSTOCK_TRY(registry::CheckModelName(name));
   registry::Registry registry = PENSTOCK_TRY(registry::Registry::Open(home));
@@ -133,14 +123,14 @@ Result<Version> BuildAndCommit(const std::string& name, const std::filesystem::p
                      .parity_json = json::Write(built.report.ToJson())};
   // The last moment at which Ctrl-C leaves nothing behind.
   PENSTOCK_TRY(signals.Look());
-  registered.version = PENSTOCK_TRY(registry.Register(name, std::move(built.draft), details));
+  registered.version = PENSTOCK_TRY(registry.Register(name, std::move(built.draft), details, run));
   return registered;
 }
 
 Version Register(const std::string& name, const std::optional<std::string>& home,
                  const std::string& signature_json, nb::iterable candidates, nb::iterable columns,
                  nb::callable original, nb::callable python_object, const std::string& native_hint,
-                 const std::string& details_json, Texts known_texts) {
+                 const std::string& details_json, Texts known_texts, const std::string& run) {
   train::Submission submission;
   submission.signature =
       ValueOrRaise(package::Signature::FromJson(ParseOrRaise(signature_json, "signature_json")));
@@ -161,7 +151,7 @@ Version Register(const std::string& name, const std::optional<std::string>& home
   PythonOriginal model(signature, original, signals);
   Result<Version> registered = [&] {
     const nb::gil_scoped_release no_gil;
-    return BuildAndCommit(name, found.path, std::move(submission), model, details,
+    return BuildAndCommit(name, found.path, std::move(submission), model, details, run,
                           std::move(known_texts), signals);
   }();
   Announce(found);
@@ -234,6 +224,7 @@ void AddRegistration(nb::module_& module) {
       .def_prop_ro("signature_json", [](const Version& v) { return v.signature_json; })
       .def_prop_ro("parity_json", [](const Version& v) { return v.parity_json; })
       .def_prop_ro("details_json", [](const Version& v) { return json::Write(v.version.details); })
+      .def_prop_ro("run", [](const Version& v) { return v.version.run; })
       .def_prop_ro("path", [](const Version& v) { return v.path; })
       .def("__repr__", [](const Version& v) { return v.version.ToString(); });
 
@@ -246,7 +237,7 @@ void AddRegistration(nb::module_& module) {
   module.def("own_evaluator", &OwnEvaluator, "steps_json"_a, "arrays"_a);
   module.def("register", &Register, nb::kw_only(), "name"_a, "home"_a.none(), "signature_json"_a,
              "candidates"_a, "columns"_a, "original"_a, "python_object"_a, "native_hint"_a,
-             "details_json"_a, "known_texts"_a = Texts());
+             "details_json"_a, "known_texts"_a = Texts(), "run"_a = "");
   module.def(
       "open_version",
       [](const std::string& spec, const std::optional<std::string>& home) {

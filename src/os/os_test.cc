@@ -14,6 +14,7 @@
 #include "os/end_watch.h"
 #include "os/executable.h"
 #include "os/fake_file_system.h"
+#include "os/file_lock.h"
 #include "os/file_system.h"
 #include "os/process.h"
 
@@ -233,6 +234,27 @@ TEST(FakeFileSystem, TearsWhatWasBeingWritten) {
   files.Restart(FakeFileSystem::UnsyncedNames::kKept);
   EXPECT_LT(files.Read("/d/x")->size(), 8u);
   EXPECT_FALSE(files.Exists("/d/y"));
+}
+
+TEST_F(Files, ALockIsFreeAgainWhenItsHolderIsKilled) {
+  const std::filesystem::path path = folder_ / "lock";
+  int told[2];
+  ASSERT_EQ(pipe(told), 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    const auto held = FileLock::Try(path);
+    if (!held.ok() || !held->has_value() || write(told[1], "x", 1) != 1) _exit(1);
+    pause();
+  }
+  char byte = 0;
+  ASSERT_EQ(read(told[0], &byte, 1), 1);
+  EXPECT_FALSE(FileLock::Try(path)->has_value());
+  kill(child, SIGKILL);
+  waitpid(child, nullptr, 0);
+  EXPECT_TRUE(FileLock::Try(path)->has_value());
+  EXPECT_THAT(FileLock::Try(folder_ / "no" / "lock").status().message(), HasSubstr("no/lock"));
+  close(told[0]);
+  close(told[1]);
 }
 
 TEST_F(Files, ErrorsNameThePath) {

@@ -2,11 +2,9 @@
 #include "registry/registry.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
-#include <cstdlib>
 #include <limits>
 #include <numeric>
 #include <optional>
@@ -15,8 +13,7 @@
 
 #include "base/digest.h"
 #include "base/names.h"
-#include "registry/schema.h"
-#include "sql/migrations.h"
+#include "registry/database.h"
 
 namespace penstock::registry {
 namespace {
@@ -25,17 +22,13 @@ namespace {
 constexpr std::string_view kTemporary = "tmp-";
 
 constexpr std::string_view kSelect =
-    "SELECT v.model, v.version, v.package, v.created_at_us, p.engine, p.engine_reason, v.details "
+    "SELECT v.model, v.version, v.package, v.created_at_us, p.engine, p.engine_reason, v.details, "
+    "v.run "
     "FROM versions v JOIN packages p ON p.digest = v.package ";
 
 bool IsNameCharacter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
          c == '.' || c == '-';
-}
-
-std::string Actor() {
-  const char* user = std::getenv("USER");
-  return user != nullptr && *user != '\0' ? user : fmt::format("uid:{}", getuid());
 }
 
 struct Spec {
@@ -89,19 +82,11 @@ Registry::Registry(std::filesystem::path home, const RegistryOptions& options, s
       session_(std::move(session)) {}
 
 Result<Registry> Registry::Open(const std::filesystem::path& home, const RegistryOptions& options) {
-  const Status made = options.files->CreateDirectories(home);
-  if (!made.ok()) {
-    return Status(made.code(), fmt::format("{}; set PENSTOCK_HOME to a folder that can be written",
-                                           made.message()));
-  }
-  sql::Session session =
-      PENSTOCK_TRY(sql::Session::Open(home / "registry.db", {.application_id = kApplicationId}));
-  PENSTOCK_TRY(sql::Migrate(session, kSchema));
-  return Registry(home, options, std::move(session));
+  return Registry(home, options, PENSTOCK_TRY(OpenDatabase(home, *options.files)));
 }
 
 Result<ModelVersion> Registry::Register(std::string_view name, package::Draft draft,
-                                        const json::Value& details) {
+                                        const json::Value& details, std::string_view run) {
   PENSTOCK_TRY(CheckModelName(name));
   if (json::Write(details).size() > kDetailsBytesMax) {
     return ResourceExhausted(
@@ -116,7 +101,7 @@ Result<ModelVersion> Registry::Register(std::string_view name, package::Draft dr
   PENSTOCK_TRY(RemoveDamaged(digest));
   // Its failure concerns what others left behind, not this version.
   static_cast<void>(RemoveLeftovers());
-  return Commit(name, draft.manifest, digest, details);
+  return Commit(name, draft.manifest, digest, details, run);
 }
 
 Status Registry::PutObjects(const package::Draft& draft, const std::string& manifest) {
@@ -164,7 +149,8 @@ std::filesystem::path Registry::TemporaryFolder() const {
 }
 
 Result<ModelVersion> Registry::Commit(std::string_view name, const package::Manifest& manifest,
-                                      const std::string& digest, const json::Value& details) {
+                                      const std::string& digest, const json::Value& details,
+                                      std::string_view run) {
   const int64_t now_us = options_.clock->NowUs();
   const std::string engine =
       manifest.engines.empty()
@@ -182,12 +168,13 @@ Result<ModelVersion> Registry::Commit(std::string_view name, const package::Mani
       .Bind(4, now_us);
   PENSTOCK_TRY(package.Run());
   sql::Statement insert =
-      PENSTOCK_TRY(session_.Prepare("INSERT INTO versions VALUES (?, ?, ?, ?, ?)"));
+      PENSTOCK_TRY(session_.Prepare("INSERT INTO versions VALUES (?, ?, ?, ?, ?, ?)"));
   insert.Bind(0, name)
       .Bind(1, version)
       .Bind(2, digest)
       .Bind(3, now_us)
       .Bind(4, json::Write(details));
+  run.empty() ? insert.BindNull(5) : insert.Bind(5, run);
   PENSTOCK_TRY(insert.Run());
   sql::Statement audit =
       PENSTOCK_TRY(session_.Prepare("INSERT INTO audit (at_us, actor, action, model, version, "
@@ -204,7 +191,8 @@ Result<ModelVersion> Registry::Commit(std::string_view name, const package::Mani
                       .created_at_us = now_us,
                       .engine = engine,
                       .engine_reason = manifest.engine_reason,
-                      .details = details};
+                      .details = details,
+                      .run = std::string(run)};
 }
 
 Result<int64_t> Registry::NextVersion(std::string_view name, int64_t now_us) {
@@ -232,7 +220,8 @@ Result<std::vector<ModelVersion>> Registry::Select(std::string_view where, std::
                         .created_at_us = statement.Int(3),
                         .engine = std::string(statement.Text(4)),
                         .engine_reason = std::string(statement.Text(5)),
-                        .details = PENSTOCK_TRY(json::Parse(statement.Text(6)))});
+                        .details = PENSTOCK_TRY(json::Parse(statement.Text(6))),
+                        .run = std::string(statement.Text(7))});
   }
   return versions;
 }

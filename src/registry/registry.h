@@ -32,6 +32,7 @@ struct ModelVersion {
   std::string engine;         // "own", "onnxruntime", "python"
   std::string engine_reason;  // one sentence
   json::Value details;        // as given to Register
+  std::string run;            // the run that trained it; may be empty
 
   std::string ToString() const;  // "churn@3"
 };
@@ -57,9 +58,10 @@ class Registry {
   // Stores the package and commits the next version of `name`. When it returns OK the version
   // survives a crash; when it does not, nothing was registered. `details` is kept with the version
   // and must be small (kDetailsBytesMax). Registering the same bytes again gives a new number to
-  // the same package, and mends what was damaged of it.
+  // the same package, and mends what was damaged of it. `run` is the id of the run that trained it;
+  // empty where none did.
   Result<ModelVersion> Register(std::string_view name, package::Draft draft,
-                                const json::Value& details);
+                                const json::Value& details, std::string_view run = {});
 
   // "churn" (its newest version) or "churn@3". kNotFound names the nearest model or the versions
   // there are.
@@ -84,7 +86,8 @@ class Registry {
   Registry(std::filesystem::path home, const RegistryOptions& options, sql::Session session);
 
   Result<ModelVersion> Commit(std::string_view name, const package::Manifest& manifest,
-                              const std::string& digest, const json::Value& details);
+                              const std::string& digest, const json::Value& details,
+                              std::string_view run);
   Result<int64_t> NextVersion(std::string_view name, int64_t now_us);
   Status PutObjects(const package::Draft& draft, const std::string& manifest);
   Status RemoveDamaged(const std::string& digest);

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "base/result.h"
+#include "os/file_system.h"
+#include "sql/sqlite.h"
+
+namespace penstock::registry {
+
+// Opens registry.db of a home with the newest schema. Makes the home and what is missing in it.
+Result<sql::Session> OpenDatabase(const std::filesystem::path& home, os::FileSystem& files);
+
+// Who acts, for what is written down: the user's name, else "uid:1000".
+std::string Actor();
+
+}  // namespace penstock::registry
