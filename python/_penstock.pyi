@@ -213,9 +213,7 @@ class Run:
             It has ended already.
         """
 
-def begin_run(
-    *, model: str, home: str | None, hyperparameters_json: str, origin_json: str
-) -> Run:
+def begin_run(*, model: str, home: str | None, hyperparameters_json: str, origin_json: str) -> Run:
     """Record the beginning of a training; durable when this returns. Both JSON are objects."""
 
 def find_run(id: str, home: str | None) -> str:
@@ -284,7 +282,9 @@ def cli_main(argv: Sequence[str], user_code: object | None) -> int:
 
     `penstock register` calls ``user_code.register(*, model, name, examples, target, engine,
     text, is_json)``: all str, but for text: list[str] and is_json: bool; target and engine ("own",
-    "onnxruntime") are "" when not given. It registers and prints. What it raises is printed as one
+    "onnxruntime") are "" when not given. `penstock train` calls ``user_code.train(*, app, set,
+    param, split, trainer, name, registers, is_json)``: app and name str, the four list[str] of
+    "name=value", the rest bool. They register and print. What it raises is printed as one
     sentence; a PenstockError keeps its exit code. None: the command says that Python is needed.
     `penstock serve` does not return when it succeeds: the process becomes penstock-server.
     """

@@ -30,8 +30,10 @@ from _penstock import version as __version__
 from penstock._app.artifact import ModelArtifact
 from penstock._app.dataset import Dataset, data_reader
 from penstock._app.model import Model, model
+from penstock._app.recording import report
 from penstock._parity import Parity
 from penstock._register import register
+from penstock._runs import Run, runs
 from penstock._service import Service
 from penstock._table import Table, read
 from penstock._version import ModelVersion, load, models
@@ -55,6 +57,7 @@ __all__ = [
     "PenstockError",
     "PermissionDeniedError",
     "ResourceExhaustedError",
+    "Run",
     "Service",
     "Table",
     "UnauthenticatedError",
@@ -68,4 +71,6 @@ __all__ = [
     "models",
     "read",
     "register",
+    "report",
+    "runs",
 ]

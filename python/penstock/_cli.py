@@ -78,6 +78,52 @@ class UserCode:
             ) from error
         print(json.dumps(_summary(version)) if is_json else version)
 
+    def train(
+        self,
+        *,
+        app: str,
+        set: Sequence[str],
+        param: Sequence[str],
+        split: Sequence[str],
+        trainer: Sequence[str],
+        name: str,
+        registers: bool,
+        is_json: bool,
+    ) -> None:
+        """Train a model of an app, register it, and print metrics and the new version.
+
+        Parameters
+        ----------
+        app
+            ``module:variable``.
+        set, param, split, trainer
+            Hyperparameters, and arguments of reader, splitter and trainer, each "name=value".
+        name
+            To register under; "": the model's.
+        registers
+            False: train and evaluate only.
+        is_json
+            Print an object for programs.
+
+        Raises
+        ------
+        PenstockError
+            With one sentence; nothing was registered.
+        """
+        from penstock._app import command
+
+        pairs = {"set": set, "param": param, "split": split, "trainer": trainer}
+        if is_json:
+            with command.prints_to_stderr():
+                model, version = command.train(app, name=name, registers=registers, **pairs)
+            print(json.dumps(command.summary(model, version), default=float))
+            return
+        model, version = command.train(app, name=name, registers=registers, **pairs)
+        for split_name, metric in (model.artifact.metrics or {} if model.artifact else {}).items():
+            print(f"{split_name}  {metric}")
+        if version is not None:
+            print(version)
+
 
 def _open_model(path: Path) -> Any:
     import joblib

@@ -34,6 +34,7 @@ def register(
     name: str,
     engine: str | None = None,
     home: str | PathLike[str] | None = None,
+    run: str | None = None,
 ) -> ModelVersion:
     """Make a version of a fitted model that runs without Python.
 
@@ -59,6 +60,8 @@ def register(
     home
         The folder that holds the registry; None: ``PENSTOCK_HOME``, else ``.penstock`` found
         upward from the working directory, else made there.
+    run
+        Id of the run that trained the model; None where none did.
 
     Returns
     -------
@@ -97,6 +100,7 @@ def register(
         python_object=lambda: pickled(model),
         native_hint=candidates.hint,
         details_json=json.dumps(_details(model, container, answers)),
+        run=run or "",
     )
     return ModelVersion(registered, folder)
 

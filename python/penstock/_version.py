@@ -49,6 +49,8 @@ class ModelVersion:
         What it takes and gives, as ``penstock.json`` says it.
     details
         What was noted at registration: framework, versions, class of the model.
+    run
+        Id of the run that trained it, or None.
     """
 
     def __init__(self, version: _penstock.Version, home: str | None) -> None:
@@ -96,6 +98,10 @@ class ModelVersion:
     def details(self) -> dict[str, Any]:  # noqa: D102
         details: dict[str, Any] = json.loads(self._version.details_json or "{}")
         return details
+
+    @property
+    def run(self) -> str | None:  # noqa: D102
+        return self._version.run or None
 
     @property
     def _spec(self) -> str:

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bindings/command_line.h"
 
+#include <fmt/format.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
@@ -38,17 +39,34 @@ class PythonUserCode : public cli::UserCode {
       : object_(object), python_interrupt_(python_interrupt) {}
 
   Status Register(const cli::RegisterArguments& arguments) override {
+    return Call("register", [&](const nb::object& method) {
+      method("model"_a = arguments.model, "name"_a = arguments.name,
+             "examples"_a = arguments.examples, "target"_a = arguments.target,
+             "engine"_a = arguments.engine, "text"_a = arguments.text,
+             "is_json"_a = arguments.is_json);
+    });
+  }
+
+  Status Train(const cli::TrainArguments& arguments) override {
+    return Call("train", [&](const nb::object& method) {
+      method("app"_a = arguments.app, "set"_a = arguments.set, "param"_a = arguments.param,
+             "split"_a = arguments.split, "trainer"_a = arguments.trainer,
+             "name"_a = arguments.name, "registers"_a = arguments.registers,
+             "is_json"_a = arguments.is_json);
+    });
+  }
+
+ private:
+  template <typename F>
+  Status Call(const char* name, F call) {
     if (object_.is_none()) {
-      return FailedPrecondition(
-          "'penstock register' needs a Python environment; run it as the console script of one");
+      return FailedPrecondition(fmt::format(
+          "'penstock {}' needs a Python environment; run it as the console script of one", name));
     }
     const nb::gil_scoped_acquire gil;
     const InterruptHandler handler(python_interrupt_);
     try {
-      object_.attr("register")("model"_a = arguments.model, "name"_a = arguments.name,
-                               "examples"_a = arguments.examples, "target"_a = arguments.target,
-                               "engine"_a = arguments.engine, "text"_a = arguments.text,
-                               "is_json"_a = arguments.is_json);
+      call(object_.attr(name));
       // What it printed must stand before what the command prints next.
       nb::module_::import_("sys").attr("stdout").attr("flush")();
       return {};
@@ -60,7 +78,6 @@ class PythonUserCode : public cli::UserCode {
     }
   }
 
- private:
   nb::handle object_;
   PyOS_sighandler_t python_interrupt_;
 };

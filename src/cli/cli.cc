@@ -43,10 +43,14 @@ struct Runner {
     return {};
   }
   Status operator()(const RegisterArguments& command) const { return user_code.Register(command); }
+  Status operator()(const TrainArguments& command) const { return user_code.Train(command); }
   Status operator()(const ServeCommand& command) const { return Serve(command); }
   Status operator()(const PredictCommand& command) const { return Predict(command, terminal); }
   Status operator()(const ListCommand& command) const { return List(command, terminal); }
   Status operator()(const ShowCommand& command) const { return Show(command, terminal); }
+  Status operator()(const DiffCommand& command) const { return Diff(command, terminal); }
+  Status operator()(const RunsCommand& command) const { return ListRuns(command, terminal); }
+  Status operator()(const ShowRunCommand& command) const { return ShowRun(command, terminal); }
   Status operator()(const DoctorCommand& command) const { return Doctor(command, terminal); }
   Status operator()(const ReadSqliteCommand&) const {
     return Internal("a reader is its own process");

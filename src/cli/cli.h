@@ -22,6 +22,18 @@ struct RegisterArguments {
   bool is_json = false;
 };
 
+// What `penstock train` was asked for. Values are "name=value", as they were written.
+struct TrainArguments {
+  std::string app;                   // "module:variable"
+  std::vector<std::string> set;      // hyperparameters
+  std::vector<std::string> param;    // of the reader
+  std::vector<std::string> split;    // of the splitter
+  std::vector<std::string> trainer;  // of the trainer
+  std::string name;                  // to register under; empty: the model's
+  bool registers = true;
+  bool is_json = false;
+};
+
 // The commands that need the user's Python. Implemented in-process by the Python module, by exec in
 // `penstock`.
 class UserCode {
@@ -30,6 +42,8 @@ class UserCode {
   // Opens the model, which may run its code: the user named the file. Registers it and prints the
   // new version.
   virtual Status Register(const RegisterArguments& arguments) = 0;
+  // Imports the app, trains, registers and prints the new version.
+  virtual Status Train(const TrainArguments& arguments) = 0;
 };
 
 // Where a command's words go. `out` gets what was asked for, `err` progress and errors.

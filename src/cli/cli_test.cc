@@ -17,6 +17,7 @@
 #include "cli/python.h"
 #include "config/home.h"
 #include "engine/own_format.h"
+#include "registry/runs.h"
 #include "train/register.h"
 
 namespace penstock::cli {
@@ -38,11 +39,16 @@ class FakeTerminal : public Terminal {
 
 class FakeUserCode : public UserCode {
  public:
+  Status Train(const TrainArguments& arguments) override {
+    trained.push_back(arguments);
+    return answer;
+  }
   Status Register(const RegisterArguments& arguments) override {
     registered.push_back(arguments);
     return answer;
   }
   std::vector<RegisterArguments> registered;
+  std::vector<TrainArguments> trained;
   Status answer;
 };
 
@@ -178,6 +184,59 @@ TEST_F(CliTest, LeavesRegisterToTheUsersPython) {
   user_code_.answer = AlreadyExists("no");
   EXPECT_EQ(Run({"register", "m.joblib", "--name", "churn", "--examples", "rows.csv"}), 4);
   EXPECT_EQ(terminal_.err, "penstock: no\n");
+}
+
+TEST_F(CliTest, LeavesTrainToTheUsersPython) {
+  EXPECT_EQ(Run({"train", "app:model", "--set", "C=0.5", "--set", "solver=saga", "--param",
+                 "rows=3", "--split", "test_size=0.3", "--trainer", "epochs=5", "--no-register"}),
+            0);
+  ASSERT_EQ(user_code_.trained.size(), 1U);
+  const TrainArguments& trained = user_code_.trained[0];
+  EXPECT_EQ(trained.app, "app:model");
+  EXPECT_THAT(trained.set, ElementsAre("C=0.5", "solver=saga"));
+  EXPECT_THAT(trained.param, ElementsAre("rows=3"));
+  EXPECT_THAT(trained.split, ElementsAre("test_size=0.3"));
+  EXPECT_THAT(trained.trainer, ElementsAre("epochs=5"));
+  EXPECT_FALSE(trained.registers);
+  EXPECT_EQ(Run({"train", "app:model"}), 0);
+  EXPECT_TRUE(user_code_.trained[1].registers);
+  EXPECT_EQ(Run({"train"}), 2);
+}
+
+TEST_F(CliTest, ShowsRuns) {
+  EXPECT_EQ(Run({"runs", "list"}), 3) << "there is no home yet";
+  std::filesystem::create_directories(folder_ / "home");
+  EXPECT_EQ(Run({"runs", "list"}), 0);
+  EXPECT_THAT(terminal_.err, HasSubstr("nothing was trained yet"));
+  registry::LiveRun run = *registry::LiveRun::Begin(
+      folder_ / "home", "plane", json::Object{{"C", 0.1}},
+      json::Object{{"data", json::Object{{"kind", "DataFrame"}, {"rows", 1797}}}});
+  for (int step = 1; step <= 12; ++step)
+    ASSERT_TRUE(run.Report(step, json::Object{{"loss", 1.0 / step}}).ok());
+  ASSERT_TRUE(run.End(registry::RunStatus::kFailed,
+                      json::Object{{"test", json::Object{{"f1", 0.5}}}}, "ValueError: no",
+                      "Traceback ...\n")
+                  .ok());
+  EXPECT_EQ(Run({"runs", "list"}), 0);
+  EXPECT_THAT(terminal_.out, AllOf(HasSubstr(run.id().substr(0, 8)), HasSubstr("failed"),
+                                   HasSubstr("test f1 0.5")));
+  EXPECT_EQ(Run({"runs", "show", run.id().substr(0, 8)}), 0);
+  EXPECT_THAT(terminal_.out,
+              AllOf(HasSubstr("run " + run.id() + " of plane\n"),
+                    HasSubstr("failed: ValueError: no"), HasSubstr("C 0.1"),
+                    HasSubstr("1,797 rows, DataFrame"), HasSubstr("(the last 10 of 12)"),
+                    HasSubstr("step 12  loss 0.0833333"), HasSubstr("Traceback ...")));
+  EXPECT_EQ(Run({"runs", "list", "other", "--json"}), 0);
+  EXPECT_EQ(terminal_.out, "[]\n");
+  EXPECT_EQ(Run({"runs", "show", "ffffffff"}), 3);
+}
+
+TEST_F(CliTest, ShowsWhatDiffersBetweenVersions) {
+  RegisterPlane();
+  RegisterPlane();
+  EXPECT_EQ(Run({"models", "diff", "plane@1", "plane@2"}), 0) << terminal_.err;
+  EXPECT_THAT(terminal_.out, HasSubstr("plane@1 and plane@2 are the same model"));
+  EXPECT_EQ(Run({"models", "diff", "plane@1", "plane@3"}), 3);
 }
 
 TEST_F(CliTest, MakesNoRegistryToReadOne) {

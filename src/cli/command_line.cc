@@ -14,6 +14,7 @@ namespace {
 
 constexpr const char* kExamples = R"(Examples:
   penstock register model.joblib --name churn --examples rows.csv --target churned
+  penstock train app:model --set C=0.5
   penstock models show churn
   penstock predict churn --features sample.json
   penstock serve churn --port 8000)";
@@ -26,9 +27,11 @@ class Tree {
     app_.require_subcommand(1);
     app_.set_version_flag("--version", std::string("penstock ") + kVersion);
     AddRegister();
+    AddTrain();
     AddServe();
     AddPredict();
     AddModels();
+    AddRuns();
     AddDoctor();
     AddReadSqlite();
   }
@@ -107,6 +110,29 @@ class Tree {
     command->callback([this] { command_ = register_; });
   }
 
+  void AddTrain() {
+    CLI::App* command = app_.add_subcommand("train", "Train a model of an app, and register it");
+    command->add_option("APP", train_.app, "the model, as module:variable")->required();
+    AddPairs(command, "--set", train_.set, "hyperparameter, as C=0.5");
+    AddPairs(command, "--param", train_.param, "argument of the reader, as limit=1000");
+    AddPairs(command, "--split", train_.split, "argument of the splitter, as test_size=0.3");
+    AddPairs(command, "--trainer", train_.trainer, "argument of the trainer, as epochs=5");
+    command->add_option("--name", train_.name, "register under this name instead of the model's");
+    command->add_flag("!--no-register", train_.registers, "train and evaluate only");
+    command->add_flag("--json", train_.is_json, "print JSON");
+    command->footer(
+        "A value is JSON (0.5, true, null, [1, 2]); what is not JSON is text. What --set leaves "
+        "open stands in [hyperparameters.MODEL] of penstock.toml, or is the default.");
+    command->callback([this] { command_ = train_; });
+  }
+
+  static void AddPairs(CLI::App* command, const std::string& flag, std::vector<std::string>& pairs,
+                       const std::string& what) {
+    command->add_option(flag, pairs, what + "; may be repeated")
+        ->expected(1)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  }
+
   void AddServe() {
     CLI::App* command = app_.add_subcommand("serve", "Serve a version until stopped");
     command->add_option("VERSION", serve_.version, "name, or name@N")->required();
@@ -147,6 +173,25 @@ class Tree {
     show->add_option("VERSION", show_.version, "name, or name@N")->required();
     show->add_flag("--json", show_.is_json, "print JSON");
     show->callback([this] { command_ = show_; });
+    CLI::App* diff = models->add_subcommand("diff", "Show what differs between two versions");
+    diff->add_option("BEFORE", diff_.before, "name, or name@N")->required();
+    diff->add_option("AFTER", diff_.after, "name, or name@N")->required();
+    diff->add_flag("--json", diff_.is_json, "print JSON");
+    diff->callback([this] { command_ = diff_; });
+  }
+
+  void AddRuns() {
+    CLI::App* runs = app_.add_subcommand("runs", "Look at trainings");
+    runs->require_subcommand(1);
+    CLI::App* list = runs->add_subcommand("list", "List the newest trainings");
+    list->add_option("MODEL", runs_.model, "of this model only");
+    list->add_option("-n", runs_.count_max, "how many (20)")->check(CLI::Range(1, 100'000));
+    list->add_flag("--json", runs_.is_json, "print JSON");
+    list->callback([this] { command_ = runs_; });
+    CLI::App* show = runs->add_subcommand("show", "Show a training");
+    show->add_option("RUN", show_run_.id, "its id, or the beginning of it")->required();
+    show->add_flag("--json", show_run_.is_json, "print JSON");
+    show->callback([this] { command_ = show_run_; });
   }
 
   void AddDoctor() {
@@ -166,10 +211,14 @@ class Tree {
   CLI::App app_;
   Command command_;
   RegisterArguments register_;
+  TrainArguments train_;
   ServeCommand serve_;
   PredictCommand predict_;
   ListCommand list_;
   ShowCommand show_;
+  DiffCommand diff_;
+  RunsCommand runs_;
+  ShowRunCommand show_run_;
   DoctorCommand doctor_;
   ReadSqliteCommand read_sqlite_;
 };

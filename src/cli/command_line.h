@@ -35,6 +35,20 @@ struct ShowCommand {
   std::string version;
   bool is_json = false;
 };
+struct DiffCommand {
+  std::string before;
+  std::string after;
+  bool is_json = false;
+};
+struct RunsCommand {
+  std::string model;  // empty: of all
+  int64_t count_max = 20;
+  bool is_json = false;
+};
+struct ShowRunCommand {
+  std::string id;
+  bool is_json = false;
+};
 struct DoctorCommand {
   bool is_json = false;
 };
@@ -43,8 +57,9 @@ struct ReadSqliteCommand {
   std::string uri;
 };
 
-using Command = std::variant<PrintText, RegisterArguments, ServeCommand, PredictCommand,
-                             ListCommand, ShowCommand, DoctorCommand, ReadSqliteCommand>;
+using Command = std::variant<PrintText, RegisterArguments, TrainArguments, ServeCommand,
+                             PredictCommand, ListCommand, ShowCommand, DiffCommand, RunsCommand,
+                             ShowRunCommand, DoctorCommand, ReadSqliteCommand>;
 
 // kInvalidArgument with one sentence for a line that no command understands.
 Result<Command> ParseCommandLine(const std::vector<std::string>& arguments);

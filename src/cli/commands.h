@@ -2,6 +2,8 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -15,10 +17,14 @@ namespace penstock::cli {
 // The registry of the home that the working directory belongs to. kNotFound where there is none:
 // a command that reads makes none.
 Result<registry::Registry> OpenRegistry();
+Result<std::filesystem::path> HomeFolder();
 
 // Each runs one command and prints what it was asked for. Errors are for the caller to print.
 Status List(const ListCommand& command, Terminal& terminal);
 Status Show(const ShowCommand& command, Terminal& terminal);
+Status Diff(const DiffCommand& command, Terminal& terminal);
+Status ListRuns(const RunsCommand& command, Terminal& terminal);
+Status ShowRun(const ShowRunCommand& command, Terminal& terminal);
 Status Predict(const PredictCommand& command, Terminal& terminal);
 Status Doctor(const DoctorCommand& command, Terminal& terminal);
 // Returns only when the server could not be started: else this process becomes penstock-server.
@@ -37,6 +43,10 @@ std::string TimeText(int64_t time_us);
 std::string PercentText(double share);
 // 41203 -> "41,203".
 std::string CountText(int64_t count);
+// A number as people read it, six digits that count; text without quotes; all else as JSON.
+std::string ValueText(const json::Value& value);
+// {"train": {"accuracy": 1}, "test": 0.5} -> ("train accuracy", 1), ("test", 0.5).
+std::vector<std::pair<std::string, json::Value>> Flattened(const json::Value& object);
 // Nanoseconds as microseconds: "1,612", and "0.2" below 10.
 std::string MicrosecondsText(int64_t ns);
 

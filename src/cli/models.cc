@@ -16,10 +16,10 @@ namespace {
 constexpr size_t kColumnsShownMax = 4;
 
 json::Value ToJson(const registry::ModelVersion& version) {
-  return json::Object{{"name", version.name},      {"version", version.version},
-                      {"digest", version.digest},  {"created_at_us", version.created_at_us},
-                      {"engine", version.engine},  {"engine_reason", version.engine_reason},
-                      {"details", version.details}};
+  return json::Object{{"name", version.name},     {"version", version.version},
+                      {"digest", version.digest}, {"created_at_us", version.created_at_us},
+                      {"engine", version.engine}, {"engine_reason", version.engine_reason},
+                      {"run", version.run},       {"details", version.details}};
 }
 
 int64_t IntOr(const json::Value& value, std::string_view name, int64_t otherwise) {
@@ -112,9 +112,13 @@ Result<json::Value> ParityReport(const package::Package& package) {
 
 }  // namespace
 
-Result<registry::Registry> OpenRegistry() {
+Result<std::filesystem::path> HomeFolder() {
   const config::Home home = PENSTOCK_TRY(config::FindHome("", ".", config::MissingHome::kRefuse));
-  return registry::Registry::Open(home.path);
+  return home.path;
+}
+
+Result<registry::Registry> OpenRegistry() {
+  return registry::Registry::Open(PENSTOCK_TRY(HomeFolder()));
 }
 
 Status List(const ListCommand& command, Terminal& terminal) {
@@ -159,6 +163,7 @@ Status Show(const ShowCommand& command, Terminal& terminal) {
   std::string text = version.ToString() + "\n";
   text += fmt::format("  {:<10}{}\n", "created", TimeText(version.created_at_us));
   text += fmt::format("  {:<10}{}\n", "package", version.digest);
+  if (!version.run.empty()) text += fmt::format("  {:<10}{}\n", "run", version.run);
   text += fmt::format("  {:<10}{}\n", "engine", version.engine_reason);
   text += ParityText(report);
   text += fmt::format("  {:<10}{}, {} columns\n", "takes", package::TaskName(signature.task),

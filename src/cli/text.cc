@@ -59,6 +59,26 @@ std::string PercentText(double share) {
   return fmt::format("{:.{}f}", std::min(rounded, 100.0), std::max(decimals, 0));
 }
 
+std::string ValueText(const json::Value& value) {
+  if (const std::string* text = value.if_string()) return *text;
+  const bool is_fraction = value.is_number() && value.if_int() == nullptr;
+  return is_fraction ? fmt::format("{:.6g}", value.number()) : json::Write(value);
+}
+
+std::vector<std::pair<std::string, json::Value>> Flattened(const json::Value& object) {
+  std::vector<std::pair<std::string, json::Value>> flat;
+  if (object.if_object() == nullptr) return flat;
+  for (const auto& [name, value] : *object.if_object()) {
+    if (value.if_object() == nullptr) {
+      flat.emplace_back(name, value);
+      continue;
+    }
+    for (auto& [inner, each] : Flattened(value))
+      flat.emplace_back(fmt::format("{} {}", name, inner), std::move(each));
+  }
+  return flat;
+}
+
 std::string CountText(int64_t count) {
   std::string digits = fmt::format("{}", count);
   for (auto place = static_cast<int64_t>(digits.size()) - 3; place > (count < 0 ? 1 : 0);

@@ -20,6 +20,8 @@ namespace penstock::config {
 namespace {
 
 constexpr std::string_view kVariablePrefix = "PENSTOCK_";
+// [hyperparameters.MODEL]: the user's own names, which the training checks.
+constexpr std::string_view kHyperparameters = "hyperparameters.";
 // Read elsewhere, or set by tests and tools.
 constexpr std::array<std::string_view, 6> kOtherVariables = {
     "PENSTOCK_HOME",   "PENSTOCK_MODEL_PATH", "PENSTOCK_ONNXRUNTIME",
@@ -156,6 +158,7 @@ Status Settings::LoadFile(std::span<const Setting> known, const std::filesystem:
   std::vector<std::string> keys;
   std::ranges::transform(known, std::back_inserter(keys), &Setting::key);
   for (const auto& [key, node] : flat) {
+    if (key.starts_with(kHyperparameters)) continue;
     const std::string origin = fmt::format("{} in '{}'", key, path.string());
     const Setting* setting = FindSetting(known, key);
     if (setting == nullptr) {

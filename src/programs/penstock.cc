@@ -19,7 +19,11 @@ class OtherProcess final : public penstock::cli::UserCode {
  public:
   explicit OtherProcess(std::vector<std::string> arguments) : arguments_(std::move(arguments)) {}
 
-  Status Register(const penstock::cli::RegisterArguments&) override {
+  Status Register(const penstock::cli::RegisterArguments&) override { return Become(); }
+  Status Train(const penstock::cli::TrainArguments&) override { return Become(); }
+
+ private:
+  Status Become() {
     const std::string python = penstock::cli::FindPython(".");
     std::vector<std::string> words = {python, "-m", "penstock"};
     words.insert(words.end(), arguments_.begin(), arguments_.end());
@@ -33,7 +37,6 @@ class OtherProcess final : public penstock::cli::UserCode {
                                                   python));
   }
 
- private:
   std::vector<std::string> arguments_;
 };
 

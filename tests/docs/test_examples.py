@@ -196,12 +196,15 @@ def copy_example(name: str, folder: Path) -> None:
 
 def test_the_tutorial_of_the_app(tmp_path: Path) -> None:
     copy_example("digits_app", tmp_path)
-    _, app, show, health = run_as_written("docs/tutorial/app.md", tmp_path)
+    _, app, show, train, runs, diff, health = run_as_written("docs/tutorial/app.md", tmp_path)
     metrics, version = app[1].splitlines()[:2]
     assert re.fullmatch(r"\{'accuracy': 0\.9\d+, 'f1': 0\.9\d+\}", metrics)
     assert version.startswith("digits@1  native, checked on 1,797 rows")
     assert "on http://127.0.0.1:" in app[1]
     assert show[1].startswith("digits@1\n")
+    assert "digits@2  native" in train[1]
+    assert [line.split()[2] for line in runs[1].splitlines()[1:]] == ["finished", "finished"]
+    assert re.search(r"^hyperparameters +C +0.01 +0.05$", diff[1], re.MULTILINE)
     (served,) = json.loads(health[1])["models"]
     assert (served["name"], served["engine"]) == ("digits", "own")
 

@@ -180,6 +180,11 @@ class Dataset(Declaration):
 
     # The steps, one after the other.
 
+    @property
+    def functions(self) -> list[Function]:
+        """Return the functions that were given to it."""
+        return [step.function for step in self._steps.values()]
+
     def read(self, **reader_kwargs: Any) -> Any:
         """Return the raw rows.
 

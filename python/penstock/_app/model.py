@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from penstock._app.artifact import ModelArtifact
 from penstock._app.dataset import Dataset
 from penstock._app.frames import check_targets
 from penstock._app.hyperparameters import REQUIRED, HyperparameterSpace, make_untrained
+from penstock._app.recording import recorded
 from penstock._app.steps import UNKNOWN, Function, Role, Step, check_types, step_of
 from penstock._app.trainable import Trainable
 from penstock._app.training import (
@@ -57,6 +59,13 @@ class Model(Trainable):
     goal
         Whether a better model has a higher ("maximize") or lower ("minimize") metric.
 
+    Attributes
+    ----------
+    artifact
+        The trained model; None before.
+    run
+        Id of the run that trained it in this process; None before.
+
     Examples
     --------
     >>> customers = penstock.Dataset("customers", source=lambda: frame, targets=["churned"])
@@ -95,6 +104,7 @@ class Model(Trainable):
         self._space = HyperparameterSpace(init, self._config)
         self._callbacks: list[Step] = []
         self._training_features: list[Any] = []
+        self.run: str | None = None
 
     def __repr__(self) -> str:
         """Return the model with what the user gave to it."""
@@ -180,6 +190,11 @@ class Model(Trainable):
         return dataclasses.make_dataclass("Hyperparameters", fields, kw_only=True)
 
     @property
+    def text_names(self) -> frozenset[str]:
+        """Return the hyperparameters that are declared as text."""
+        return frozenset(each.name for each in self._space.known.values() if each.type is str)
+
+    @property
     def model_type(self) -> Any:
         """Return the declared type of the model, or None."""
         maker = self._steps.get("init")
@@ -217,6 +232,9 @@ class Model(Trainable):
     ) -> tuple[Any, dict[str, Any]]:
         """Read, split, train and evaluate, in this process; the outcome is ``artifact`` too.
 
+        The training is a run in the registry, whose id is ``run`` afterwards: hyperparameters,
+        metrics, digests of data and code, how it ended.
+
         Parameters
         ----------
         hyperparameters
@@ -239,14 +257,34 @@ class Model(Trainable):
         """
         values = self._space.resolve(hyperparameters)
         options = self._trainer_options(trainer_kwargs or {})
-        raw = self.dataset.read(**reader_kwargs)
-        parsed = self.dataset.get_data(raw, loader_kwargs, splitter_kwargs, parser_kwargs)
-        check_targets(parsed, self.dataset.feature_key)
-        fitted = self._fit(self._untrained(values), parsed["train"], options)
-        metrics = {name: self._evaluate(fitted, name, parts) for name, parts in parsed.items()}
+        arguments = {
+            "reader": reader_kwargs,
+            "loader": loader_kwargs or {},
+            "splitter": splitter_kwargs or {},
+            "parser": parser_kwargs or {},
+            "trainer": options,
+        }
+        with recorded(self.name, values, self._functions(), arguments) as recording:
+            started = time.monotonic()
+            raw = self.dataset.read(**reader_kwargs)
+            recording.read(raw, time.monotonic() - started)
+            parsed = self.dataset.get_data(raw, loader_kwargs, splitter_kwargs, parser_kwargs)
+            check_targets(parsed, self.dataset.feature_key)
+            started = time.monotonic()
+            fitted = self._fit(self._untrained(values), parsed["train"], options)
+            recording.tell(f"trained in {time.monotonic() - started:.1f} s")
+            metrics = {name: self._evaluate(fitted, name, parts) for name, parts in parsed.items()}
+            recording.metrics = metrics
         self.artifact = ModelArtifact(fitted, values, metrics)
+        self.run = recording.id
         self._training_features = [parts[self.dataset.feature_key] for parts in parsed.values()]
         return fitted, metrics
+
+    def _functions(self) -> list[Function]:
+        """Return the functions of the user's that a training calls."""
+        made = [self._init] if self._init is not None else []
+        own = [step.function for step in self._steps.values()]
+        return [*self.dataset.functions, *made, *own]
 
     def _trainer_options(self, given: Mapping[str, Any]) -> dict[str, Any]:
         trainer = self._steps.get("trainer")
@@ -374,7 +412,9 @@ class Model(Trainable):
             )
         self._check_is_plain()
         rows = joined(self._training_features)
-        return register(artifact.model_object, rows, name=name or self.name, home=home)
+        # A run stands in the registry that it was recorded in.
+        run = self.run if home is None else None
+        return register(artifact.model_object, rows, name=name or self.name, home=home, run=run)
 
     def _check_is_plain(self) -> None:
         own = [role for role in ("predictor",) if role in self._steps]

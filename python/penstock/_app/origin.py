@@ -1,0 +1,158 @@
+"""Where a trained model came from: code, data, git, environment."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import inspect
+import pickle
+import platform
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Callable, Iterable
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+GIT_SECONDS_MAX = 5
+PICKLED_BYTES_MAX = 64 << 20
+CHANGED_MAX = 20  # files that git names
+
+
+def code_of(functions: Iterable[Callable[..., Any]]) -> dict[str, Any]:
+    """Return the digest of each source file that functions stand in, and one of them all.
+
+    Files of installed packages are left out: the environment tells their versions. A function
+    without a file, as in a notebook, counts with its own source.
+    """
+    found: dict[str, str] = {}
+    for function in functions:
+        path = _source_file(function)
+        if path is not None:
+            found[path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
+        elif source := _source_text(function):
+            name = getattr(function, "__qualname__", type(function).__name__)
+            found[name] = hashlib.sha256(source.encode()).hexdigest()
+    whole = hashlib.sha256()
+    for name, digest in sorted(found.items()):
+        whole.update(f"{name}\0{digest}\0".encode())
+    return {"digest": whole.hexdigest() if found else None, "parts": dict(sorted(found.items()))}
+
+
+def _source_file(function: Callable[..., Any]) -> Path | None:
+    try:
+        path = Path(inspect.getsourcefile(inspect.unwrap(function)) or "")
+    except TypeError:
+        return None
+    installed = [Path(sysconfig.get_path(name)) for name in ("stdlib", "purelib", "platlib")]
+    if not path.is_file() or any(path.is_relative_to(folder) for folder in installed):
+        return None
+    return path
+
+
+def _source_text(function: Callable[..., Any]) -> str | None:
+    if getattr(function, "__module__", None) != "__main__":
+        return None
+    try:
+        return inspect.getsource(function)
+    except (OSError, TypeError):
+        return None
+
+
+def data_of(raw: Any) -> dict[str, Any]:
+    """Return what tells one state of the data from another: kind, rows, columns and a digest.
+
+    The digest is SHA-256 over names, types and values in their order; None where the values have
+    no bytes to compare.
+    """
+    told: dict[str, Any] = {"kind": type(raw).__name__}
+    shape = getattr(raw, "shape", None)
+    if isinstance(shape, tuple) and shape and all(isinstance(n, int) for n in shape):
+        told["rows"] = shape[0]
+        if len(shape) > 1:
+            told["columns"] = shape[1]
+    elif hasattr(raw, "__len__"):
+        told["rows"] = len(raw)
+    try:
+        told["digest"] = _digest(raw)
+    except Exception:
+        told["digest"] = None
+    return told
+
+
+def _digest(raw: Any) -> str | None:
+    import numpy as np
+    import pandas as pd
+
+    digest = hashlib.sha256()
+    if isinstance(raw, pd.DataFrame):
+        digest.update(repr([(str(n), str(t)) for n, t in raw.dtypes.items()]).encode())
+        digest.update(pd.util.hash_pandas_object(raw, index=False).to_numpy().tobytes())
+    elif isinstance(raw, np.ndarray) and raw.dtype.kind != "O":
+        digest.update(f"{raw.dtype.str} {raw.shape}".encode())
+        digest.update(np.ascontiguousarray(raw).tobytes())
+    elif isinstance(raw, list | tuple | dict | str | bytes):
+        kept = pickle.dumps(raw, protocol=5)
+        if len(kept) > PICKLED_BYTES_MAX:
+            return None
+        digest.update(kept)
+    else:
+        return None
+    return digest.hexdigest()
+
+
+def git_of(folder: Path) -> dict[str, Any] | None:
+    """Return the commit that is checked out in a folder and what differs from it, or None."""
+    commit = _git(folder, "rev-parse", "HEAD")
+    if commit is None:
+        return None
+    changed = _git(folder, "status", "--porcelain", "--untracked-files=no") or ""
+    files = [line[3:] for line in changed.splitlines()]
+    return {"commit": commit.strip(), "is_clean": not files, "changed": files[:CHANGED_MAX]}
+
+
+def _git(folder: Path, *words: str) -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", "--no-optional-locks", "-C", str(folder), *words],
+            capture_output=True,
+            text=True,
+            timeout=GIT_SECONDS_MAX,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout
+
+
+def environment_of(functions: Iterable[Callable[..., Any]]) -> dict[str, Any]:
+    """Return the versions of Python and of the installed packages that functions use."""
+    names = {"numpy", "pandas", "sklearn", "penstock"}
+    for function in functions:
+        names.add((getattr(function, "__module__", None) or "").split(".")[0])
+        for value in getattr(inspect.unwrap(function), "__globals__", {}).values():
+            module = value if inspect.ismodule(value) else None
+            name = module.__name__ if module else getattr(value, "__module__", None)
+            if isinstance(name, str):
+                names.add(name.split(".")[0])
+    loaded = sorted(name for name in names if name in sys.modules)
+    distributions = _distributions()
+    packages = {d: _version(d) for name in loaded for d in distributions.get(name, [])}
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": {name: version for name, version in sorted(packages.items()) if version},
+    }
+
+
+@functools.cache
+def _distributions() -> dict[str, list[str]]:
+    return {name: list(found) for name, found in metadata.packages_distributions().items()}
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None
