@@ -31,6 +31,7 @@ from penstock._app.artifact import ModelArtifact
 from penstock._app.dataset import Dataset, data_reader
 from penstock._app.model import Model, model
 from penstock._app.recording import report
+from penstock._output import Output
 from penstock._parity import Parity
 from penstock._register import register
 from penstock._runs import Run, runs
@@ -53,6 +54,7 @@ __all__ = [
     "ModelVersion",
     "NotFoundError",
     "OutOfRangeError",
+    "Output",
     "Parity",
     "PenstockError",
     "PermissionDeniedError",

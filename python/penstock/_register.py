@@ -8,6 +8,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 import _penstock
+from penstock._adapter import NotMatchedError, match
 from penstock._checks import check_columns, check_values
 from penstock._containers import contain
 from penstock._export import Subject, export
@@ -20,8 +21,10 @@ from penstock._version import ModelVersion, home_folder
 if TYPE_CHECKING:
     from os import PathLike
 
+    from penstock._adapter import Predictor
     from penstock._containers import Container
     from penstock._model import Answers
+    from penstock._output import Output
 
 FRAMEWORKS = ("scikit-learn", "numpy", "pandas", "skl2onnx", "onnx")
 
@@ -35,6 +38,8 @@ def register(
     engine: str | None = None,
     home: str | PathLike[str] | None = None,
     run: str | None = None,
+    predict: Predictor | None = None,
+    output: Output | None = None,
 ) -> ModelVersion:
     """Make a version of a fitted model that runs without Python.
 
@@ -62,6 +67,13 @@ def register(
         upward from the working directory, else made there.
     run
         Id of the run that trained the model; None where none did.
+    predict
+        What stands between the model and its answers: ``(model, X) -> predictions``. It is tried
+        on a stand-in of the model; where it returns labels under other names or types,
+        probabilities, a threshold's sides or the top k, the service answers the same without
+        Python.
+    output
+        The same as data; not beside ``predict``.
 
     Returns
     -------
@@ -71,7 +83,9 @@ def register(
     Raises
     ------
     InvalidArgumentError
-        The object is not a fitted model, X does not fit it, or the name is not one.
+        The object is not a fitted model, X or output does not fit it, or the name is not one.
+    UnimplementedError
+        ``predict`` does something else, which needs Python; the message says what.
 
     Examples
     --------
@@ -86,23 +100,50 @@ def register(
     columns = container.to_columns(types)
     check_values(model, container)
     answers = answers_of(model, container)
+    spec, kind = _output_of(model, container, answers, predict, output)
     candidates = export(Subject(model, container, types, answers), engine)
     has_names = container.has_names or hasattr(model, "feature_names_in_")
     folder = home_folder(home)
     registered = _penstock.register(
         name=name,
         home=folder,
-        signature_json=signature_json(container.names, types, has_names, answers),
+        signature_json=signature_json(container.names, types, has_names, answers, spec),
         candidates=candidates.forms,
         columns=columns,
         known_texts=known_texts(model, container.names),
         original=original_of(model, container, answers),
         python_object=lambda: pickled(model),
         native_hint=candidates.hint,
-        details_json=json.dumps(_details(model, container, answers)),
+        details_json=json.dumps(_details(model, container, answers) | {"answer_kind": kind}),
         run=run or "",
     )
     return ModelVersion(registered, folder)
+
+
+def _output_of(
+    model: Any,
+    container: Container,
+    answers: Answers,
+    predict: Predictor | None,
+    output: Output | None,
+) -> tuple[dict[str, Any] | None, str]:
+    """Return what stands in an answer, and in what ``ModelVersion.predict`` returns it."""
+    if predict is None:
+        return (None, "ndarray") if output is None else (output.spec(answers), "list")
+    if output is not None:
+        raise _penstock.InvalidArgumentError(
+            "predict and output were given, which both say what is answered; give one of them"
+        )
+    name = getattr(predict, "__name__", type(predict).__name__)
+    try:
+        matched = match(predict, model, container, answers)
+    except NotMatchedError as error:
+        raise _penstock.UnimplementedError(
+            f"the predictor '{name}' needs Python in the service, which comes with a later "
+            f"release: {error}. What it may do natively: return labels, under other names or "
+            f"types, probabilities, a threshold's sides, or the top k"
+        ) from error
+    return matched.spec, matched.kind
 
 
 def _details(model: Any, container: Container, answers: Answers) -> dict[str, Any]:

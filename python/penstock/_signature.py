@@ -16,27 +16,30 @@ Array: TypeAlias = np.ndarray[Any, Any]
 
 
 def signature_json(
-    names: Sequence[str], types: Sequence[str], has_column_names: bool, answers: Answers
+    names: Sequence[str],
+    types: Sequence[str],
+    has_column_names: bool,
+    answers: Answers,
+    output: dict[str, Any] | None = None,
 ) -> str:
     """Return the signature as the engine reads it. What the model refuses is filled in there."""
     inputs = [
         {"name": name, "type": type_name, "allows_missing": True, "allows_infinity": True}
         for name, type_name in zip(names, types, strict=True)
     ]
-    return json.dumps(
-        {
-            "task": answers.task,
-            "has_column_names": has_column_names,
-            "inputs": inputs,
-            "classes": _classes(answers),
-            "has_probabilities": answers.has_probabilities,
-            "prediction": {
-                "type": answers.prediction_type,
-                "width": answers.prediction_width,
-                "dtype": answers.prediction_dtype,
-            },
-        }
-    )
+    signature = {
+        "task": answers.task,
+        "has_column_names": has_column_names,
+        "inputs": inputs,
+        "classes": _classes(answers),
+        "has_probabilities": answers.has_probabilities,
+        "prediction": {
+            "type": answers.prediction_type,
+            "width": answers.prediction_width,
+            "dtype": answers.prediction_dtype,
+        },
+    }
+    return json.dumps(signature if output is None else signature | {"output": output})
 
 
 def _classes(answers: Answers) -> dict[str, Any] | None:

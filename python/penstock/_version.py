@@ -14,6 +14,7 @@ import numpy as np
 import _penstock
 from penstock._checks import did_you_mean, quoted
 from penstock._containers import contain
+from penstock._output import applied
 from penstock._parity import Parity
 from penstock._service import Service, start_service
 from penstock._signature import labels_of
@@ -125,8 +126,10 @@ class ModelVersion:
         native = next(form["row_ns"] for form in report["candidates"] if form["passed"])
         return f"{_microseconds(report['original_row_ns'])} us -> {_microseconds(native)} us"
 
-    def predict(self, X: Any) -> Array:
+    def predict(self, X: Any) -> Any:
         """Return what the original's predict returns for X, through the native engine.
+
+        With a predictor or an output: what that returns.
 
         Parameters
         ----------
@@ -136,7 +139,7 @@ class ModelVersion:
 
         Returns
         -------
-        numpy.ndarray
+        numpy.ndarray or list
             In the dtype and shape of the original's answer.
 
         Raises
@@ -146,7 +149,16 @@ class ModelVersion:
         UnimplementedError
             The model has no native form.
         """
-        predicted, _ = self._predictor().predict(self._columns(X))
+        predicted, probabilities = self._predictor().predict(self._columns(X))
+        kind = self.details.get("answer_kind", "ndarray")
+        if "output" in self.signature:
+            values = applied(self.signature["output"], predicted, probabilities)
+            return np.array(values) if kind == "ndarray" else values
+        answer = self._plain(predicted)
+        return answer if kind == "ndarray" else answer.tolist()
+
+    def _plain(self, predicted: Array) -> Array:
+        """Return what the model's own predict returns, of what the engine does."""
         labels = self._labels
         if labels is not None:
             return labels[predicted]

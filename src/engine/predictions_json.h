@@ -10,9 +10,9 @@
 
 namespace penstock::engine {
 
-// The classes of a classifier as JSON text, ready to be written: {"\"no\"", "\"yes\""}; empty for
-// other models.
-std::vector<std::string> ClassTexts(const package::Classes& classes);
+// What an answer is put together from, as JSON text ready to be written: of a classifier the
+// classes, {"\"no\"", "\"yes\""}, or the values of its output; empty for other models.
+std::vector<std::string> AnswerTexts(const package::Signature& signature);
 
 // Rows of a batch, from `first` on.
 struct RowRange {
@@ -21,12 +21,11 @@ struct RowRange {
 };
 
 // Appends "predictions":[...] and, where the model has them, ,"probabilities":[[...]], for these
-// rows, which messages count from 0. class_texts are ClassTexts of the signature's classes.
+// rows, which messages count from 0. texts are AnswerTexts of the signature.
 // With part of the text in out: kInvalidArgument when a number is infinite or not a number, in the
 // precision in which it would be written (JSON has no word for it, and a client must not get
 // something else in its place); kInternal when it is no integer though the signature says so.
-Status AppendPredictions(const package::Signature& signature,
-                         std::span<const std::string> class_texts, const Predictions& predictions,
-                         RowRange rows, std::string& out);
+Status AppendPredictions(const package::Signature& signature, std::span<const std::string> texts,
+                         const Predictions& predictions, RowRange rows, std::string& out);
 
 }  // namespace penstock::engine

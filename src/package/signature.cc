@@ -246,12 +246,14 @@ json::Value Signature::ToJson() const {
   json::Value prediction(json::Object{{"type", TypeName(prediction_type)},
                                       {"width", prediction_width},
                                       {"dtype", prediction_dtype}});
-  return json::Object{{"task", TaskName(task)},
-                      {"has_column_names", has_column_names},
-                      {"inputs", std::move(columns)},
-                      {"classes", std::visit(ClassesWriter(), classes)},
-                      {"has_probabilities", has_probabilities},
-                      {"prediction", std::move(prediction)}};
+  json::Value value = json::Object{{"task", TaskName(task)},
+                                   {"has_column_names", has_column_names},
+                                   {"inputs", std::move(columns)},
+                                   {"classes", std::visit(ClassesWriter(), classes)},
+                                   {"has_probabilities", has_probabilities},
+                                   {"prediction", std::move(prediction)}};
+  if (output) value.Set("output", output->ToJson());
+  return value;
 }
 
 Result<Signature> Signature::FromJson(const json::Value& value) {
@@ -265,6 +267,10 @@ Result<Signature> Signature::FromJson(const json::Value& value) {
   signature.prediction_type = PENSTOCK_TRY(TypeFromName(PENSTOCK_TRY(prediction.String("type"))));
   signature.prediction_width = PENSTOCK_TRY(prediction.Int("width"));
   signature.prediction_dtype = PENSTOCK_TRY(prediction.String("dtype"));
+  if (const json::Value* output = value.Find("output")) {
+    signature.output = PENSTOCK_TRY(
+        Output::FromJson(*output, ClassCount(signature.classes), signature.has_probabilities));
+  }
   PENSTOCK_TRY(CheckConsistency(signature));
   return signature;
 }

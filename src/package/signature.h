@@ -10,6 +10,7 @@
 
 #include "base/result.h"
 #include "json/value.h"
+#include "package/output.h"
 
 namespace penstock::package {
 
@@ -68,6 +69,7 @@ struct Signature {
       0;  // 0: one value a row; up to kPredictionWidthMax: a list of so many (several targets)
   std::string prediction_dtype;  // NumPy's name of what the original's predict returns: "int64",
                                  // "<U6", "object"
+  std::optional<Output> output;  // what stands in an answer in place of a label
 
   // Values in the answer to one row.
   int64_t answer_cells() const;

@@ -8,7 +8,7 @@ Status AppendAnswer(const serve::Snapshot& snapshot, const engine::Predictions& 
   out += snapshot.answer_prefix();
   out += id;
   out += "\",";
-  PENSTOCK_TRY(engine::AppendPredictions(snapshot.signature(), snapshot.class_texts(), predictions,
+  PENSTOCK_TRY(engine::AppendPredictions(snapshot.signature(), snapshot.answer_texts(), predictions,
                                          rows, out));
   out += '}';
   return {};

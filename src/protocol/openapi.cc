@@ -147,7 +147,41 @@ Value ClassSchema(const package::Classes& classes) {
   return Object{{"enum", std::move(labels)}};
 }
 
+// Of a value that an answer's text may be.
+Value ValuesSchema(const Array& values) {
+  return values.size() > kClassesShownMax ? Value(Object{}) : Value(Object{{"enum", values}});
+}
+
+Value OutputSchema(const package::Output& output, int64_t class_count) {
+  using Kind = package::Output::Kind;
+  const auto list_of = [](Value items, int64_t count) {
+    Value list = ListOf(std::move(items), count);
+    list.Set("maxItems", count);
+    return list;
+  };
+  switch (output.kind) {
+    case Kind::kLabels:
+    case Kind::kThreshold:
+      return ValuesSchema(output.values);
+    case Kind::kProbability:
+      return NumberSchema(Type::kFloat64);
+    case Kind::kTopK:
+      return list_of(ValuesSchema(output.values), output.count);
+    case Kind::kProbabilities:
+      break;
+  }
+  if (output.values.empty()) return list_of(NumberSchema(Type::kFloat64), class_count);
+  Object properties;
+  for (const Value& name : output.values)
+    properties.emplace_back(*name.if_string(), NumberSchema(Type::kFloat64));
+  return ObjectOf(std::move(properties));
+}
+
 Value PredictionSchema(const Signature& signature) {
+  if (signature.output) {
+    return OutputSchema(*signature.output,
+                        static_cast<int64_t>(package::ClassCount(signature.classes)));
+  }
   if (package::ClassCount(signature.classes) > 0) return ClassSchema(signature.classes);
   Value number = NumberSchema(signature.prediction_type);
   if (signature.prediction_width == 0) return number;

@@ -80,7 +80,7 @@ Snapshot::Snapshot(std::unique_ptr<engine::Model> model, ModelId id, const Snaps
       name_header_(HeaderValue(id_.name)),
       version_header_(fmt::format("{}", id_.version)),
       answer_prefix_("{\"model\":"),
-      class_texts_(engine::ClassTexts(model_->signature().classes)) {
+      answer_texts_(engine::AnswerTexts(model_->signature())) {
   json::AppendString(answer_prefix_, id_.name);
   answer_prefix_ += fmt::format(",\"version\":{},\"id\":\"", id_.version);
   for (const std::string& name : columns_.names()) column_keys_.push_back(Quoted(name));

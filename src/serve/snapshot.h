@@ -104,7 +104,7 @@ class Snapshot {
   // column.
   const std::vector<std::string>& column_keys() const { return column_keys_; }
   // The classes as JSON text, in their order.
-  const std::vector<std::string>& class_texts() const { return class_texts_; }
+  const std::vector<std::string>& answer_texts() const { return answer_texts_; }
 
   // An idle workspace, or a new one.
   Result<std::unique_ptr<Workspace>> TakeWorkspace() const;
@@ -129,7 +129,7 @@ class Snapshot {
   std::string version_header_;
   std::string answer_prefix_;
   std::vector<std::string> column_keys_;
-  std::vector<std::string> class_texts_;
+  std::vector<std::string> answer_texts_;
 
   mutable std::mutex idle_mutex_;
   mutable std::vector<std::unique_ptr<Workspace>> idle_;

@@ -215,8 +215,8 @@ def test_the_guide_from_unionml(tmp_path: Path) -> None:
     assert trained[1].startswith("{'train': 1.0, 'test': 0.9638")
     assert "where the answer is `[6.0]`" in (ROOT / "docs/guides/from-unionml.md").read_text()
     assert json.loads(before[1]) == [6.0]
-    assert native[1].startswith("digits_classifier@1  native, checked on 1,797 rows")
-    assert json.loads(after[1])["predictions"] == [6]
+    assert "\ndigits_classifier@1  native, checked on 1,797 rows" in native[1]
+    assert '"predictions":[6.0]' in after[1]
 
 
 @pytest.mark.parametrize(
@@ -225,7 +225,7 @@ def test_the_guide_from_unionml(tmp_path: Path) -> None:
         ("README.md", ["churn/first_block.py"]),
         ("docs/tutorial/first-model.md", ["churn/first_block.py"]),
         ("docs/tutorial/app.md", ["digits_app/app.py"]),
-        ("docs/guides/from-unionml.md", ["unionml/app.py", "unionml/native.py"]),
+        ("docs/guides/from-unionml.md", ["unionml/app.py"]),
     ],
 )
 def test_python_blocks_stand_line_by_line_in_the_example(page: str, files: list[str]) -> None:

@@ -29,6 +29,7 @@ from penstock._app.training import (
 from penstock._checks import quoted
 
 if TYPE_CHECKING:
+    from penstock._output import Output
     from penstock._version import ModelVersion
 
 GOALS = ("maximize", "minimize")
@@ -58,6 +59,8 @@ class Model(Trainable):
         The same as a dictionary of names with types; UnionML's name for it.
     goal
         Whether a better model has a higher ("maximize") or lower ("minimize") metric.
+    output
+        What a service answers in place of labels; not beside a predictor.
 
     Attributes
     ----------
@@ -84,6 +87,7 @@ class Model(Trainable):
         hyperparameters: Mapping[str, Any] | type | None = None,
         hyperparameter_config: Mapping[str, Any] | None = None,
         goal: str = "maximize",
+        output: Output | None = None,
     ) -> None:
         if not isinstance(dataset, Dataset):
             raise InvalidArgumentError(
@@ -99,6 +103,7 @@ class Model(Trainable):
         super().__init__(name)
         self.dataset = dataset
         self.goal = goal
+        self._output = output
         self._init = init
         self._config = hyperparameters if hyperparameters is not None else hyperparameter_config
         self._space = HyperparameterSpace(init, self._config)
@@ -399,7 +404,8 @@ class Model(Trainable):
         FailedPreconditionError
             The model was not trained in this process, so there are no rows to check it on.
         UnimplementedError
-            A function of yours stands between the model and its answers.
+            A feature function of yours stands before the model, or the predictor does what no
+            output is (``penstock.register`` tells what there is).
         """
         from penstock._register import register
 
@@ -414,17 +420,24 @@ class Model(Trainable):
         rows = joined(self._training_features)
         # A run stands in the registry that it was recorded in.
         run = self.run if home is None else None
-        return register(artifact.model_object, rows, name=name or self.name, home=home, run=run)
+        predictor = self._steps.get("predictor")
+        return register(
+            artifact.model_object,
+            rows,
+            name=name or self.name,
+            home=home,
+            run=run,
+            predict=predictor.function if predictor else None,
+            output=self._output,
+        )
 
     def _check_is_plain(self) -> None:
-        own = [role for role in ("predictor",) if role in self._steps]
         if self.dataset.has_own_feature_steps:
-            own.append("feature functions")
-        if own:
             raise UnimplementedError(
-                f"the model '{self.name}' answers through {quoted(own)} of yours, which services "
-                f"run with a later release; penstock.register(model.artifact.model_object, X, "
-                f"name='{self.name}') makes a service of the model alone"
+                f"the model '{self.name}' answers through feature functions of yours, which "
+                f"services run with a later release; "
+                f"penstock.register(model.artifact.model_object, X, name='{self.name}') makes a "
+                f"service of the model alone"
             )
 
     def remote(self, *args: Any, **kwargs: Any) -> None:

@@ -1,0 +1,312 @@
+"""Predictors that the user wrote, and outputs: what a service answers in place of labels."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import requests
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import LinearSVC
+
+import penstock
+from penstock import InvalidArgumentError, Output, UnimplementedError
+
+Predictor = Callable[[Any, Any], Any]
+
+
+@pytest.fixture(scope="module")
+def cancer() -> tuple[pd.DataFrame, Any]:
+    """Return 569 rows of 30 columns, and a model with the classes "benign" and "malignant"."""
+    X, y = load_breast_cancer(return_X_y=True, as_frame=True)
+    labels = np.where(y == 1, "benign", "malignant")
+    return X, make_pipeline(StandardScaler(), LogisticRegression()).fit(X, labels)
+
+
+@pytest.fixture(scope="module")
+def digits() -> tuple[np.ndarray, Any]:
+    """Return 1,797 rows of 64 columns, and a model with ten classes."""
+    X, y = load_digits(return_X_y=True)
+    return X, RandomForestClassifier(n_estimators=20, random_state=0).fit(X, y)
+
+
+def served(version: Any, X: Any) -> list[Any]:
+    """Return what the native server answers."""
+    rows = X.to_numpy().tolist() if isinstance(X, pd.DataFrame) else X.tolist()
+    with version.serve() as service:
+        answer = requests.post(service.url + "/predict", json={"features": rows}, timeout=60)
+        schema = requests.get(service.url + "/openapi.json", timeout=60).json()
+    assert answer.status_code == 200, answer.text
+    body = answer.json()
+    schemas = schema["components"]["schemas"]
+    told = next(each for name, each in schemas.items() if "Answer" in name)
+    check(body["predictions"], told["properties"]["predictions"])
+    predictions: list[Any] = body["predictions"]
+    return predictions
+
+
+def check(value: Any, schema: dict[str, Any]) -> None:
+    import jsonschema
+
+    jsonschema.Draft202012Validator(schema).validate(value)
+
+
+def listed(value: Any) -> Any:
+    return json.loads(json.dumps(np.asarray(value).tolist() if hasattr(value, "tolist") else value))
+
+
+BINARY: dict[str, Predictor] = {
+    "labels": lambda m, X: m.predict(X),
+    "a list of labels": lambda m, X: m.predict(X).tolist(),
+    "labels as text": lambda m, X: [str(label) for label in m.predict(X)],
+    "labels under other names": lambda m, X: [
+        {"benign": "ok", "malignant": "see a doctor"}[label] for label in m.predict(X)
+    ],
+    "labels as numbers": lambda m, X: [float(label == "malignant") for label in m.predict(X)],
+    "labels as booleans": lambda m, X: m.predict(X) == "malignant",
+    "a column of probabilities": lambda m, X: m.predict_proba(X)[:, 1],
+    "the other column": lambda m, X: [float(p) for p in m.predict_proba(X)[:, 0]],
+    "all probabilities": lambda m, X: m.predict_proba(X),
+    "named probabilities": lambda m, X: [
+        dict(zip(m.classes_, row, strict=True)) for row in m.predict_proba(X)
+    ],
+    "named in another order": lambda m, X: [
+        {"yes": float(row[1]), "no": float(row[0])} for row in m.predict_proba(X)
+    ],
+    "a frame of probabilities": lambda m, X: pd.DataFrame(
+        m.predict_proba(X), columns=["benign", "malignant"]
+    ),
+    "a threshold": lambda m, X: m.predict_proba(X)[:, 1] > 0.37,
+    "a threshold that includes": lambda m, X: m.predict_proba(X)[:, 1] >= 0.37,
+    "a threshold of the first class": lambda m, X: [
+        "sure" if p > 0.9 else "ask" for p in m.predict_proba(X)[:, 0]
+    ],
+    "the other side of a threshold": lambda m, X: (m.predict_proba(X)[:, 1] < 0.2).astype(int),
+    "a series": lambda m, X: pd.Series(m.predict(X)).map({"benign": 0, "malignant": 1}),
+}
+
+
+@pytest.mark.parametrize("name", BINARY)
+def test_a_predictor_of_two_classes_is_answered_natively(
+    cancer: tuple[pd.DataFrame, Any], name: str
+) -> None:
+    X, model = cancer
+    predictor = BINARY[name]
+    version = penstock.register(model, X, name="cancer", predict=predictor)
+    assert version.engine == "own"
+    original = predictor(model, X)
+    if isinstance(original, pd.DataFrame):
+        original = original.to_dict("records")
+    answered = version.predict(X)
+    assert type(answered) is (np.ndarray if isinstance(original, np.ndarray) else list)
+    assert close(listed(answered), listed(original))
+    assert close(served(version, X.head(50)), listed(original)[:50])
+
+
+def close(left: Any, right: Any) -> bool:
+    if isinstance(left, list):
+        return len(left) == len(right) and all(map(close, left, right))
+    if isinstance(left, dict):
+        return left.keys() == right.keys() and all(close(left[k], right[k]) for k in left)
+    if isinstance(left, float) and isinstance(right, float):
+        return abs(left - right) <= 1e-9 * max(1.0, abs(right))
+    return type(left) is type(right) and left == right
+
+
+MANY: dict[str, Predictor] = {
+    "labels as floats": lambda m, X: [float(label) for label in m.predict(X)],
+    "the three most probable": lambda m, X: m.classes_[
+        np.argsort(-m.predict_proba(X), axis=1, kind="stable")[:, :3]
+    ],
+    "the same from behind": lambda m, X: m.classes_[
+        np.argsort(m.predict_proba(X), axis=1, kind="stable")[:, ::-1][:, :3]
+    ],
+    "the most probable under names": lambda m, X: [
+        [f"digit {i}" for i in sorted(range(10), key=lambda i, row=row: -row[i])[:2]]
+        for row in m.predict_proba(X).tolist()
+    ],
+    "one of ten probabilities": lambda m, X: m.predict_proba(X)[:, 7],
+    "a threshold of one of ten": lambda m, X: m.predict_proba(X)[:, 7] >= 0.5,
+}
+
+
+@pytest.mark.parametrize("name", MANY)
+def test_a_predictor_of_ten_classes_is_answered_natively(
+    digits: tuple[np.ndarray, Any], name: str
+) -> None:
+    X, model = digits
+    predictor = MANY[name]
+    version = penstock.register(model, X, name="digits", predict=predictor)
+    expected = listed(predictor(model, X))
+    assert version.engine == "own"
+    # A forest of 20 trees has ties in almost every row.
+    assert listed(version.predict(X)) == expected
+    assert served(version, X[:100]) == expected[:100]
+
+
+def test_a_threshold_is_found_to_the_last_bit(cancer: tuple[pd.DataFrame, Any]) -> None:
+    X, model = cancer
+    for t in (0.37, 0.1 + 0.2, float(np.nextafter(0.5, 1)), 0.0, 1e-300):
+        above = penstock.register(
+            model, X, name="cancer", predict=lambda m, X, t=t: m.predict_proba(X)[:, 1] > t
+        )
+        assert above.signature["output"]["threshold"] == np.nextafter(t, 2)
+    from_t = penstock.register(
+        model, X, name="cancer", predict=lambda m, X: m.predict_proba(X)[:, 1] >= 0.37
+    )
+    assert from_t.signature["output"]["threshold"] == 0.37
+
+
+def twice(m: Any, X: Any) -> Any:
+    return [(a, b) for a, b in zip(m.predict(X), m.predict(X), strict=True)]
+
+
+def altered(m: Any, X: Any) -> Any:
+    return m.predict(X * 2)
+
+
+def in_place(m: Any, X: Any) -> Any:
+    X.iloc[:, 0] = 0
+    return m.predict(X)
+
+
+def around(m: Any, X: Any) -> Any:
+    return m.named_steps["logisticregression"].predict(m.named_steps["standardscaler"].transform(X))
+
+
+class Counter:
+    calls = 0
+
+    def __call__(self, m: Any, X: Any) -> Any:
+        self.calls += 1
+        return [f"{label} {self.calls}" for label in m.predict(X)]
+
+
+@pytest.mark.parametrize(
+    ("predictor", "reason"),
+    [
+        (lambda m, X: m.predict_proba(X)[:, 1].round(3), "none of the outputs"),
+        (lambda m, X: (m.predict_proba(X)[:, 1] > X.iloc[:, 0].mean()), "none of the outputs"),
+        (lambda m, X: ((p := m.predict_proba(X)[:, 1]) > 0.2) & (p < 0.8), "none of the outputs"),
+        (twice, "calls predict more than once"),
+        (altered, "changes the features before the model gets them"),
+        (in_place, "changes the features"),
+        (around, "does not ask the model"),
+        (lambda m, X: m.decision_function(X), "more of the model than predict and predict_proba"),
+        (lambda m, X: ["benign"] * len(X), "does not ask the model"),
+        (lambda m, X: m.predict(X)[:1], "returns 1 answers for"),
+        (lambda m, X: "no", "returns a str"),
+        (lambda m, X: m.predict(X).reshape(3, 5), "raises ValueError"),
+        (lambda m, X: {"all": m.predict(X)}, "returns a dict"),
+        (Counter(), "none of|for row 0 it returns"),
+    ],
+)  # fmt: skip
+def test_what_else_a_predictor_does_is_told(
+    cancer: tuple[pd.DataFrame, Any], predictor: Predictor, reason: str
+) -> None:
+    X, model = cancer
+    before = X.copy()
+    with pytest.raises(UnimplementedError, match=reason) as error:
+        penstock.register(model, X, name="cancer", predict=predictor)
+    assert "What it may do natively" in str(error.value)
+    pd.testing.assert_frame_equal(X, before)
+    with pytest.raises(penstock.NotFoundError):
+        penstock.load("cancer")
+
+
+def test_a_predictor_of_numbers_passes_them_on() -> None:
+    X, y = load_diabetes(return_X_y=True)
+    model = LinearRegression().fit(X, y)
+    version = penstock.register(
+        model, X, name="diabetes", predict=lambda m, X: [float(x) for x in m.predict(X)]
+    )
+    answered = version.predict(X[:5])
+    assert isinstance(answered, list)
+    np.testing.assert_allclose(answered, model.predict(X[:5]), rtol=1e-12)
+    with pytest.raises(UnimplementedError, match="other numbers than the model's predict"):
+        penstock.register(model, X, name="diabetes", predict=lambda m, X: np.exp(m.predict(X)))
+
+
+def outputs() -> Iterator[tuple[Output, Callable[[Any, Any], Any]]]:
+    yield Output(probability="malignant"), lambda m, X: m.predict_proba(X)[:, 1].tolist()
+    yield Output(probability=True), lambda m, X: m.predict_proba(X)[:, 1].tolist()
+    yield (
+        Output(probability=True, names=["b", "m"]),
+        lambda m, X: [{"b": p, "m": q} for p, q in m.predict_proba(X)],
+    )
+    yield Output(threshold=0.37), lambda m, X: (m.predict_proba(X)[:, 1] >= 0.37).tolist()
+    yield (
+        Output(threshold=0.9, probability="benign", names=["ask", "sure"]),
+        lambda m, X: ["sure" if p >= 0.9 else "ask" for p in m.predict_proba(X)[:, 0]],
+    )
+    yield Output(names=[0, 1]), lambda m, X: (m.predict(X) == "malignant").astype(int).tolist()
+    yield (
+        Output(top_k=1),
+        lambda m, X: [[label] for label in m.predict(X)],
+    )
+
+
+@pytest.mark.parametrize(("output", "expected"), list(outputs()))
+def test_an_output_is_data(
+    cancer: tuple[pd.DataFrame, Any], output: Output, expected: Callable[[Any, Any], Any]
+) -> None:
+    X, model = cancer
+    version = penstock.register(model, X, name="cancer", output=output)
+    assert close(version.predict(X), listed(expected(model, X)))
+    assert close(served(version, X.head(20)), listed(expected(model, X.head(20))))
+
+
+@pytest.mark.parametrize(
+    ("output", "sentence"),
+    [
+        (Output(), "says nothing"),
+        (Output(probability="malign"), "no class of the model; 'benign' and 'malignant' are"),
+        (Output(threshold=1.5), "threshold 1.5; a probability from 0 to 1"),
+        (Output(names=["one"]), "has 1 names; 2 were expected"),
+        (Output(top_k=3), "top_k 3; 1 to 2"),
+        (Output(top_k=1, threshold=0.5), "top_k beside another"),
+    ],
+)
+def test_an_output_that_does_not_fit_is_refused(
+    cancer: tuple[pd.DataFrame, Any], output: Output, sentence: str
+) -> None:
+    X, model = cancer
+    with pytest.raises(InvalidArgumentError, match=sentence):
+        penstock.register(model, X, name="cancer", output=output)
+
+
+def test_outputs_of_probabilities_need_some(cancer: tuple[pd.DataFrame, Any]) -> None:
+    X, _ = cancer
+    model = LinearSVC().fit(X, X.iloc[:, 0] > 14)
+    with pytest.raises(InvalidArgumentError, match="the model has no predict_proba"):
+        penstock.register(model, X, name="svc", output=Output(threshold=0.5))
+    with pytest.raises(InvalidArgumentError, match="give one of them"):
+        penstock.register(
+            model, X, name="svc", output=Output(names=["a", "b"]), predict=lambda m, X: m.predict(X)
+        )
+    version = penstock.register(model, X, name="svc", output=Output(names=["small", "large"]))
+    assert set(version.predict(X)) == {"small", "large"}
+
+
+def test_a_model_of_an_app_registers_with_its_predictor() -> None:
+    frame = load_digits(as_frame=True).frame
+    dataset = penstock.Dataset("digits", source=lambda: frame, targets=["target"])
+    model = penstock.Model("digits", LogisticRegression, dataset=dataset)
+
+    @model.predictor
+    def predict(fitted: Any, X: pd.DataFrame) -> list[float]:
+        return [float(x) for x in fitted.predict(X)]
+
+    fitted, _ = model.train(hyperparameters={"max_iter": 2000})
+    version = model.register()
+    features = frame.drop(columns="target").head(5)
+    assert version.predict(features) == predict(fitted, features) == model.predict(features)
+    assert served(version, features) == predict(fitted, features)
