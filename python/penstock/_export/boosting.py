@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from penstock._export import NotExportableError
-from penstock._export.encoding import add_column_transformer
+from penstock._export.mixed import add_column_transformer
 from penstock._export.parts import keeps
 from penstock._export.program import Array, Given, Program, Step, check_numbers, settled
 from penstock._export.trees import tree_arrays, trees_in_a_row

@@ -19,7 +19,6 @@ from penstock._export.boosting import (
     is_gradient_boosting,
     is_hist_gradient_boosting,
 )
-from penstock._export.encoding import add_transformer, check_transformer
 from penstock._export.lightgbm_trees import add_lightgbm, is_lightgbm
 from penstock._export.linear import (
     add_linear_classifier,
@@ -27,6 +26,7 @@ from penstock._export.linear import (
     is_linear_classifier,
     is_linear_regressor,
 )
+from penstock._export.mixed import add_transformer, check_transformer
 from penstock._export.parts import check_keeps_its_answers
 from penstock._export.program import Given, Program, begin, check_numbers, settled
 from penstock._export.trees import add_forest, is_tree_model
