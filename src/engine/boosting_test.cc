@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <limits>
+#include <vector>
 
 #include "engine/links.h"
 
@@ -96,6 +97,21 @@ TEST(Ending, ADecisionOfZeroIsWhatTheModelSays) {
   const double zero = 0;
   EXPECT_EQ((Ending{.link = Link::kLogistic}).ClassOf(&zero, 1), 0);
   EXPECT_EQ((Ending{.link = Link::kLogistic, .zero_is_positive = true}).ClassOf(&zero, 1), 1);
+}
+
+TEST(Ending, TheClassWithTheMostVotesWins) {
+  const Ending ending{.link = Link::kOneVsOne};
+  EXPECT_EQ(ending.class_count(6), 4);
+  EXPECT_EQ(ending.Check(6).message(), "");
+  for (const int64_t outputs : {1, 2, 4, 5}) EXPECT_FALSE(ending.Check(outputs).ok()) << outputs;
+  const auto winner = [&](std::vector<double> decision) {
+    return ending.ClassOf(decision.data(), static_cast<int64_t>(decision.size()));
+  };
+  EXPECT_EQ(winner({1, 1, 1}), 0);
+  EXPECT_EQ(winner({-1, 1, 1}), 1);
+  EXPECT_EQ(winner({1, 0, 0}), 2) << "0 is a vote for the second";
+  EXPECT_EQ(winner({1, -1, 1}), 0) << "the first of equals";
+  EXPECT_EQ(winner({1, 1, -1, 1, -1, -1}), 3);
 }
 
 TEST(Ending, TheSlopeIsOfTheLogisticFunction) {

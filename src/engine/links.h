@@ -16,6 +16,7 @@ enum class Link {
   kLogistic,
   kSoftmax,
   kOneVsRest,
+  kOneVsOne,
 };
 
 // kInvalidArgument, with the names that there are.
@@ -29,7 +30,9 @@ struct Ending {
   bool is_float32 = false;        // every operation is rounded to float32
 
   bool is_classifier() const { return link != Link::kIdentity && link != Link::kExp; }
-  bool has_probabilities() const { return is_classifier() && link != Link::kIdentityDecision; }
+  bool has_probabilities() const {
+    return is_classifier() && link != Link::kIdentityDecision && link != Link::kOneVsOne;
+  }
   // Of so many decision values a row; 0 where it is no classifier.
   int64_t class_count(int64_t outputs) const;
   // kInvalidArgument where the link has no meaning for so many.
