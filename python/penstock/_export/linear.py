@@ -19,8 +19,11 @@ def is_linear_regressor(model: Any) -> bool:
     """Tell whether a model predicts as scikit-learn's linear regressors do."""
     from sklearn.linear_model import ARDRegression, BayesianRidge, ElasticNet, SGDRegressor
     from sklearn.linear_model._base import LinearModel, MultiOutputLinearModel
+    from sklearn.svm._base import BaseLibSVM
 
     if keeps(model, SGDRegressor, "predict", "_decision_function"):
+        return True
+    if _is_linear_machine(model, BaseLibSVM, "predict", "_dense_predict"):
         return True
     # These predicts add an option, or a docstring, to LinearModel's.
     predicts = (LinearModel, MultiOutputLinearModel, BayesianRidge, ARDRegression)
@@ -38,12 +41,30 @@ def _is_ridge(model: Any) -> bool:
     return any(keeps(model, base, "predict") for base in (Ridge, RidgeCV))
 
 
+def _is_linear_machine(model: Any, base: type, *methods: str) -> bool:
+    """Tell whether a support vector machine weighs columns, as one with a linear kernel does."""
+    return keeps(model, base, *methods) and model.kernel == "linear"
+
+
+def _is_voting_machine(model: Any) -> bool:
+    """Tell whether a model predicts as SVC does: labels by votes, no probabilities."""
+    from sklearn.svm._base import BaseSVC
+
+    return (
+        _is_linear_machine(model, BaseSVC, "predict", "_dense_predict")
+        and not model.break_ties
+        and not hasattr(model, "predict_proba")
+    )
+
+
 def is_linear_classifier(model: Any) -> bool:
     """Tell whether a model predicts as scikit-learn's linear classifiers do."""
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
     from sklearn.linear_model import RidgeClassifier, RidgeClassifierCV
     from sklearn.linear_model._base import LinearClassifierMixin
 
+    if _is_voting_machine(model):
+        return True
     decisions = (LinearClassifierMixin, LinearDiscriminantAnalysis)
     if not any(keeps(model, base, "decision_function") for base in decisions):
         return False
@@ -78,6 +99,12 @@ def add_linear_regressor(program: Program, model: Any, given: Given, subject: Su
 
 def add_linear_classifier(program: Program, model: Any, given: Given, subject: Subject) -> str:
     """Add the classifier's step and return the precision of its answers."""
+    if _is_voting_machine(model):
+        if len(model.classes_) > 2:
+            return _add_linear(program, model, given, "one_vs_one")
+        precision = _add_linear(program, model, given, "identity_decision")
+        program.steps[-1]["zero_is_positive"] = True
+        return precision
     link = _link_of(model) if subject.answers.has_probabilities else None
     return _add_linear(program, model, given, link or "identity_decision")
 
