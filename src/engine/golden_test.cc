@@ -21,7 +21,7 @@ struct Golden {
   package::EngineEntry entry;
   std::string model;
   int64_t rows = 0;
-  std::vector<double> x;  // rows x columns; of a text column, the index into texts
+  std::vector<double> x;  // rows x columns; of a text column, the index into texts, NaN: missing
   std::vector<std::string> texts;
   std::vector<double> label;  // index of the class
   std::vector<double> probabilities;
@@ -71,6 +71,10 @@ void Fill(const Golden& golden, const std::vector<int64_t>& which, package::Tens
       const bool is_text = golden.signature.inputs[c].type == Type::kString;
       const auto row = static_cast<int64_t>(i);
       const auto column = static_cast<int>(c);
+      if (std::isnan(value)) {
+        ASSERT_TRUE(tensors.SetMissing(row, column).ok());
+        continue;
+      }
       ASSERT_TRUE(
           is_text ? tensors.SetString(row, column, golden.texts[static_cast<size_t>(value)]).ok()
                   : tensors.SetNumber(row, column, value).ok());
@@ -161,6 +165,17 @@ INSTANTIATE_TEST_SUITE_P(Forests, BitEqual,
                                          "three_targets_forest_diabetes"),
                          NameOf);
 
+INSTANTIATE_TEST_SUITE_P(Boosting, BitEqual,
+                         testing::Values("boosting_cancer", "boosting_iris", "exponential_cancer",
+                                         "huber_diabetes", "hist_missing_cancer",
+                                         "hist_poisson_diabetes", "hist_categories",
+                                         "lightgbm_categories", "lightgbm_missing_cancer",
+                                         "lightgbm_forest_diabetes"),
+                         NameOf);
+
+INSTANTIATE_TEST_SUITE_P(Preparations, BitEqual, testing::Values("mixed_forest", "mixed_targets"),
+                         NameOf);
+
 class NearlyEqual : public testing::TestWithParam<const char*> {};
 
 TEST_P(NearlyEqual, ToScikitLearn) {
@@ -173,6 +188,8 @@ INSTANTIATE_TEST_SUITE_P(LinearModels, NearlyEqual,
                                          "three_targets_diabetes", "ridge_seconds"),
                          NameOf);
 
+INSTANTIATE_TEST_SUITE_P(Preparations, NearlyEqual, testing::Values("mixed_logistic"), NameOf);
+
 class WithinFloat32 : public testing::TestWithParam<const char*> {};
 
 TEST_P(WithinFloat32, OfScikitLearn) {
@@ -182,7 +199,9 @@ TEST_P(WithinFloat32, OfScikitLearn) {
 INSTANTIATE_TEST_SUITE_P(Models, WithinFloat32,
                          testing::Values("float32_ridge_diabetes", "onnx_logistic_digits",
                                          "onnx_forest_cancer", "onnx_boosting_diabetes",
-                                         "onnx_clusters_diabetes", "onnx_mixed"),
+                                         "onnx_clusters_diabetes", "onnx_mixed",
+                                         "xgboost_missing_cancer", "xgboost_categories",
+                                         "xgboost_iris", "xgboost_poisson_diabetes"),
                          NameOf);
 
 }  // namespace

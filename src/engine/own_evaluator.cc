@@ -4,11 +4,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
 #include "base/check.h"
 #include "engine/cost.h"
+#include "engine/links.h"
 #include "engine/own_program.h"
 
 namespace penstock::engine {
@@ -18,64 +18,6 @@ using package::Type;
 
 constexpr int64_t kScratchValuesMax = int64_t{1} << 19;  // 4 MiB of doubles
 
-double Expit(double x) { return 1.0 / (1.0 + std::exp(-x)); }  // scipy.special.expit
-
-double RoundedIf(bool is_float32, double value) {
-  return is_float32 ? static_cast<double>(static_cast<float>(value)) : value;
-}
-
-// numpy.argmax: the first of the greatest, or the first NaN.
-int64_t ArgMax(const double* values, int64_t count) {
-  int64_t best = 0;
-  for (int64_t i = 0; i < count; ++i) {
-    if (std::isnan(values[i])) return i;
-    if (values[i] > values[best]) best = i;
-  }
-  return best;
-}
-
-// sklearn.utils.extmath.softmax
-void Softmax(const double* decision, int64_t count, bool is_float32, double* out) {
-  const double greatest = *std::max_element(decision, decision + count);
-  double sum = 0;
-  for (int64_t i = 0; i < count; ++i) {
-    out[i] = RoundedIf(is_float32, std::exp(decision[i] - greatest));
-    sum += out[i];
-  }
-  for (int64_t i = 0; i < count; ++i) out[i] = RoundedIf(is_float32, out[i] / sum);
-}
-
-// sklearn.linear_model._base.LinearClassifierMixin._predict_proba_lr, several classes
-void OneVsRest(const double* decision, int64_t count, bool is_float32, double* out) {
-  double sum = 0;
-  for (int64_t i = 0; i < count; ++i) {
-    out[i] = RoundedIf(is_float32, Expit(decision[i]));
-    sum += out[i];
-  }
-  if (sum == 0) {
-    std::fill_n(out, count, 1.0);
-    sum = static_cast<double>(count);
-  }
-  for (int64_t i = 0; i < count; ++i) out[i] = RoundedIf(is_float32, out[i] / sum);
-}
-
-void Probabilities(const LinearStep& step, const double* decision, double* out) {
-  const int64_t count = step.linear.outputs();
-  switch (step.link) {
-    case Link::kLogistic:
-      out[1] = RoundedIf(step.is_float32, Expit(decision[0]));
-      out[0] = RoundedIf(step.is_float32, 1 - out[1]);
-      return;
-    case Link::kSoftmax:
-      return Softmax(decision, count, step.is_float32, out);
-    case Link::kOneVsRest:
-      return OneVsRest(decision, count, step.is_float32, out);
-    case Link::kIdentity:
-    case Link::kIdentityDecision:
-      return;
-  }
-}
-
 class OwnInstance final : public Instance {
  public:
   OwnInstance(const package::Signature& signature, const OwnProgram& program, bool is_float32,
@@ -83,20 +25,23 @@ class OwnInstance final : public Instance {
       : signature_(signature), program_(program), is_float32_(is_float32), rows_max_(rows) {
     const auto cells = static_cast<size_t>(rows * program.features);
     x_.resize(cells);
-    if (std::holds_alternative<ForestStep>(program.model)) rounded_.resize(cells);
+    if (program.rounds_x()) rounded_.resize(cells);
+    if (program.preparation) cells_.resize(static_cast<size_t>(program.preparation->cells()));
     outputs_.resize(static_cast<size_t>(rows * program.outputs()));
   }
 
   Status Predict(const package::Tensors& input, Predictions& output) override {
-    PENSTOCK_CHECK(input.tensors().size() == 1 && input.tensors()[0].width == program_.features);
     Prepare(input.rows(), output);
     for (int64_t begin = 0; begin < input.rows(); begin += rows_max_) {
       const int64_t rows = std::min(rows_max_, input.rows() - begin);
-      const double* x = Transformed(input.tensors()[0], begin, rows);
-      if (const auto* step = std::get_if<ForestStep>(&program_.model)) {
-        PredictForest(*step, x, begin, rows, output);
+      const double* x = program_.preparation ? Prepared(input, begin, rows)
+                                             : Transformed(input.tensors()[0], begin, rows);
+      if (const auto* linear = std::get_if<LinearStep>(&program_.model)) {
+        PredictLinear(*linear, x, begin, rows, output);
+      } else if (const auto* forest = std::get_if<ForestStep>(&program_.model)) {
+        PredictForest(*forest, x, begin, rows, output);
       } else {
-        PredictLinear(std::get<LinearStep>(program_.model), x, begin, rows, output);
+        PredictBoosting(std::get<BoostingStep>(program_.model), x, begin, rows, output);
       }
     }
     return {};
@@ -129,15 +74,39 @@ class OwnInstance final : public Instance {
     return x_.data();
   }
 
-  void PredictForest(const ForestStep& step, const double* x, int64_t begin, int64_t rows,
-                     Predictions& output) {
+  const double* Prepared(const package::Tensors& input, int64_t begin, int64_t rows) {
+    const package::Tensor* numbers = nullptr;
+    const package::Tensor* texts = nullptr;
+    for (const package::Tensor& tensor : input.tensors())
+      (tensor.type == Type::kString ? texts : numbers) = &tensor;
+    double* x = x_.data();
+    for (int64_t row = begin; row < begin + rows; ++row, x += program_.features) {
+      const Preparation& preparation = *program_.preparation;
+      if (numbers != nullptr && numbers->type == Type::kFloat32) {
+        const float* given = numbers->float32.data() + row * numbers->width;
+        preparation.Apply(given, texts, row, cells_.data(), x);
+      } else {
+        const double* given =
+            numbers == nullptr ? nullptr : numbers->float64.data() + row * numbers->width;
+        preparation.Apply(given, texts, row, cells_.data(), x);
+      }
+    }
+    return x_.data();
+  }
+
+  const float* Rounded(const double* x, int64_t rows) {
     std::transform(x, x + rows * program_.features, rounded_.data(),
                    [](double v) { return static_cast<float>(v); });
+    return rounded_.data();
+  }
+
+  void PredictForest(const ForestStep& step, const double* x, int64_t begin, int64_t rows,
+                     Predictions& output) {
     const int64_t width = step.forest.outputs();
     double* values = outputs_.data();
     if (!step.is_classifier) values = output.values.data() + begin * width;
     if (signature_.has_probabilities) values = output.probabilities.data() + begin * width;
-    step.forest.Evaluate(rounded_.data(), rows, values);
+    step.forest.Evaluate(Rounded(x, rows), rows, values);
     if (!step.is_classifier) return;
     for (int64_t r = 0; r < rows; ++r) {
       output.class_index[static_cast<size_t>(begin + r)] = ArgMax(values + r * width, width);
@@ -146,19 +115,35 @@ class OwnInstance final : public Instance {
 
   void PredictLinear(const LinearStep& step, const double* x, int64_t begin, int64_t rows,
                      Predictions& output) {
-    const int64_t width = step.linear.outputs();
-    if (step.link == Link::kIdentity) {
-      step.linear.Evaluate(x, rows, output.values.data() + begin * width);
-      return;
-    }
-    step.linear.Evaluate(x, rows, outputs_.data());
+    double* decisions = DecisionsFor(step.ending, begin, output);
+    step.linear.Evaluate(x, rows, decisions);
+    Finish(step.ending, decisions, begin, rows, output);
+  }
+
+  void PredictBoosting(const BoostingStep& step, const double* x, int64_t begin, int64_t rows,
+                       Predictions& output) {
+    double* decisions = DecisionsFor(step.ending, begin, output);
+    const float* rounded = step.boosting.rounds_x() ? Rounded(x, rows) : nullptr;
+    step.boosting.Evaluate(x, rounded, rows, decisions);
+    Finish(step.ending, decisions, begin, rows, output);
+  }
+
+  // Decision values go where the answer is, if they are the answer.
+  double* DecisionsFor(const Ending& ending, int64_t begin, Predictions& output) {
+    return ending.is_classifier() ? outputs_.data()
+                                  : output.values.data() + begin * program_.outputs();
+  }
+
+  void Finish(const Ending& ending, double* decisions, int64_t begin, int64_t rows,
+              Predictions& output) const {
+    const int64_t width = program_.outputs();
+    if (!ending.is_classifier()) return ending.Values(decisions, rows * width);
     const int64_t classes = program_.class_count();
     for (int64_t r = 0; r < rows; ++r) {
-      const double* decision = outputs_.data() + r * width;
-      output.class_index[static_cast<size_t>(begin + r)] =
-          width == 1 ? decision[0] > 0 : ArgMax(decision, width);
+      const double* decision = decisions + r * width;
+      output.class_index[static_cast<size_t>(begin + r)] = ending.ClassOf(decision, width);
       if (signature_.has_probabilities) {
-        Probabilities(step, decision, output.probabilities.data() + (begin + r) * classes);
+        ending.Probabilities(decision, width, output.probabilities.data() + (begin + r) * classes);
       }
     }
   }
@@ -169,6 +154,7 @@ class OwnInstance final : public Instance {
   int64_t rows_max_;
   std::vector<double> x_;
   std::vector<float> rounded_;
+  std::vector<double> cells_;  // of the row that is prepared
   std::vector<double> outputs_;
 };
 
@@ -214,20 +200,30 @@ Status CheckFit(const package::Signature& signature, const OwnProgram& program) 
   return {};
 }
 
+// At most one tensor of numbers, and one of text.
+Result<InputWidths> InputsOf(const package::Encoding& encoding) {
+  InputWidths inputs;
+  for (const package::TensorSpec& tensor : encoding.tensors) {
+    const bool is_number = tensor.type == Type::kFloat64 || tensor.type == Type::kFloat32;
+    int64_t& width = tensor.type == Type::kString ? inputs.texts : inputs.numbers;
+    if ((!is_number && tensor.type != Type::kString) || width != 0 || tensor.columns.empty()) {
+      return InvalidArgument(
+          "the own evaluator reads one tensor of type float64 or float32, and one of type string; "
+          "the encoding has another");
+    }
+    width = static_cast<int64_t>(tensor.columns.size());
+  }
+  return inputs;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Model>> LoadOwn(const package::Signature& signature,
                                        const package::EngineEntry& entry, std::string_view bytes,
                                        const LoadOptions& options) {
   PENSTOCK_TRY(package::CheckEncoding(signature, entry.encoding));
-  const auto& tensors = entry.encoding.tensors;
-  if (tensors.size() != 1 ||
-      (tensors[0].type != Type::kFloat64 && tensors[0].type != Type::kFloat32)) {
-    return InvalidArgument(
-        "the own evaluator reads one tensor of type float64 or float32; the encoding has another");
-  }
-  OwnProgram program =
-      PENSTOCK_TRY(OwnProgram::FromBytes(bytes, static_cast<int64_t>(tensors[0].columns.size())));
+  const InputWidths inputs = PENSTOCK_TRY(InputsOf(entry.encoding));
+  OwnProgram program = PENSTOCK_TRY(OwnProgram::FromBytes(bytes, inputs));
   PENSTOCK_TRY(CheckFit(signature, program));
   const int64_t widest = std::max<int64_t>({1, program.features, program.outputs()});
   const int64_t rows = std::clamp<int64_t>(options.scratch_rows, 1,

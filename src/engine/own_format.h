@@ -13,26 +13,16 @@
 namespace penstock::engine {
 
 // evaluator.safetensors, what the own evaluator runs: the safetensors container with a JSON list of
-// steps in its metadata, member "penstock". docs/internals/package-format.md describes both. The
-// steps, in order, each computed in the estimator's own order of operations, in float64, or rounded
+// steps in its metadata, member "penstock". docs/internals/package-format.md describes both, and
+// every step. Steps are computed in the estimator's own order of operations, in float64, or rounded
 // to float32 after every operation where the step says "dtype": "float32":
 //
 //   {"op": "scale", "center": ARRAY or null, "scale": ARRAY or null}      (x - center) / scale
-//   {"op": "affine", "scale": ARRAY, "offset": ARRAY, "clip": [lo, hi]}   x * scale + offset; clip
-//   is optional
 //   {"op": "linear", "coef": ARRAY [outputs, features], "intercept": ARRAY [outputs], "link": LINK}
-//      LINK: identity (regression), identity_decision (labels from decision values, no
-//      probabilities), logistic (1 output, 2 classes), softmax, one_vs_rest (probabilities of each
-//      class apart, then normalised)
-//   {"op": "forest", "mode": "classifier" or "regressor", "roots", "feature", "threshold", "left",
-//   "right",
-//    "missing_left", "value"}: arrays; the nodes of all trees in a row, children and roots by their
-//    index in it; a leaf
-//      has left = right = -1; value [nodes, outputs]. Trees are summed in the order of roots and
-//      divided by their number; x <= threshold goes left, x being rounded to float32; NaN goes left
-//      where missing_left is 1.
 //
-// ARRAY is the name of an array of the file. linear and forest come last.
+// ARRAY is the name of an array of the file. A model comes last: linear, forest or boosting
+// (own_program.h). Before it come scalers (transform.h), encoders, imputers and what puts columns
+// together (preparation.h).
 
 enum class ElementType { kFloat64, kFloat32, kInt64, kInt32, kUInt8, kBool };
 

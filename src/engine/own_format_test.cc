@@ -123,16 +123,18 @@ TEST(OwnFormat, AHostileHeaderIsRefused) {
 }
 
 Status ProgramStatus(std::string_view steps, std::vector<OwnArray> arrays = LinearArrays()) {
-  return OwnProgram::FromBytes(*WriteOwn(*json::Parse(steps), arrays), 3).status();
+  return OwnProgram::FromBytes(*WriteOwn(*json::Parse(steps), arrays), {.numbers = 3}).status();
 }
 
 TEST(OwnProgram, StepsThatMakeNoSenseAreNamed) {
   EXPECT_EQ(ProgramStatus("[]").message(), "the evaluator has no step");
   EXPECT_EQ(ProgramStatus(R"([{"op":"svm"}])").message(),
-            "step 0 of the evaluator: 'svm' is no operation; 'scale', 'affine', 'linear' or "
-            "'forest' was expected");
+            "step 0 of the evaluator: 'svm' stands last; a model ('linear', 'forest' or "
+            "'boosting'), and nothing else, was expected at the end");
   EXPECT_THAT(ProgramStatus(R"([{"op":"scale","center":"b"}])").message(),
               HasSubstr("'scale' stands last"));
+  EXPECT_THAT(ProgramStatus(R"([{"op":"svm"},{"op":"linear"}])").message(),
+              HasSubstr("'svm' is no operation before a model"));
   EXPECT_THAT(ProgramStatus(R"([{"op":"scale","center":"b"},{"op":"linear"}])").message(),
               HasSubstr("array 'b' has 1 elements; one for each of the 3 features was expected"));
   EXPECT_THAT(
@@ -154,50 +156,53 @@ TEST(OwnProgram, StepsThatMakeNoSenseAreNamed) {
 }
 
 // One tree of three nodes.
-ForestNodes Stump() {
+TreeNodes Stump() {
   return {.roots = {0},
           .feature = {1, -2, -2},
           .threshold = {0.5, -2, -2},
           .left = {1, -1, -1},
           .right = {2, -1, -1},
           .missing_left = {1, 0, 0},
-          .value = {0, 10, 20},
-          .outputs = 1};
+          .category_begin = {},
+          .category_count = {},
+          .category_left = {}};
 }
 
-std::string ForestError(const std::function<void(ForestNodes&)>& change) {
-  ForestNodes nodes = Stump();
+std::string ForestError(const std::function<void(TreeNodes&)>& change) {
+  TreeNodes nodes = Stump();
   change(nodes);
-  return Forest::Make(nodes, 2).status().message();
+  return Forest::Make(nodes, {0, 10, 20}, 1, 2).status().message();
 }
 
 TEST(Forest, WhatIsNoForestIsRefused) {
-  EXPECT_EQ(ForestError([](ForestNodes&) {}), "");
-  EXPECT_EQ(ForestError([](ForestNodes& n) { n.right[0] = 0; }),
+  EXPECT_EQ(ForestError([](TreeNodes&) {}), "");
+  EXPECT_EQ(ForestError([](TreeNodes& n) { n.right[0] = 0; }),
             "node 0 has two parents, or is its own ancestor");
-  EXPECT_EQ(ForestError([](ForestNodes& n) { n.right[0] = 1; }),
+  EXPECT_EQ(ForestError([](TreeNodes& n) { n.right[0] = 1; }),
             "node 1 has two parents, or is its own ancestor");
-  EXPECT_EQ(ForestError([](ForestNodes& n) { n.left[0] = 3; }),
-            "node 3 is not one of the forest's 3 nodes");
-  EXPECT_EQ(ForestError([](ForestNodes& n) { n.left[0] = -1; }),
-            "node -1 is not one of the forest's 3 nodes");
-  EXPECT_EQ(ForestError([](ForestNodes& n) { n.roots = {0, 0}; }),
+  EXPECT_EQ(ForestError([](TreeNodes& n) { n.left[0] = 3; }),
+            "node 3 is not one of the trees' 3 nodes");
+  EXPECT_EQ(ForestError([](TreeNodes& n) { n.left[0] = -1; }),
+            "node -1 is not one of the trees' 3 nodes");
+  EXPECT_EQ(ForestError([](TreeNodes& n) { n.roots = {0, 0}; }),
             "node 0 has two parents, or is its own ancestor");
-  EXPECT_EQ(ForestError([](ForestNodes& n) { n.roots = {}; }), "the forest has no trees");
-  EXPECT_EQ(ForestError([](ForestNodes& n) { n.feature[0] = 2; }),
+  EXPECT_EQ(ForestError([](TreeNodes& n) { n.roots = {}; }), "the model has no trees");
+  EXPECT_EQ(ForestError([](TreeNodes& n) { n.feature[0] = 2; }),
             "node 0 splits on feature 2, of 2");
-  EXPECT_EQ(ForestError([](ForestNodes& n) { n.value.pop_back(); }),
-            "the arrays of the forest's nodes differ in length");
-  EXPECT_EQ(ForestError([](ForestNodes& n) { n.outputs = 0; }),
-            "the arrays of the forest's nodes differ in length");
+  EXPECT_EQ(ForestError([](TreeNodes& n) { n.left.pop_back(); }),
+            "the arrays of the trees' nodes differ in length");
+  EXPECT_EQ(Forest::Make(Stump(), {0, 10}, 1, 2).status().message(),
+            "'value' does not fit the forest's nodes");
+  EXPECT_EQ(Forest::Make(Stump(), {0, 10, 20}, 0, 2).status().message(),
+            "'value' does not fit the forest's nodes");
 }
 
 double Answer(double threshold, float x) {
-  ForestNodes nodes = Stump();
+  TreeNodes nodes = Stump();
   nodes.threshold[0] = threshold;
   const float row[] = {0, x};
   double out = -1;
-  Forest::Make(nodes, 2)->Evaluate(row, 1, &out);
+  Forest::Make(nodes, {0, 10, 20}, 1, 2)->Evaluate(row, 1, &out);
   return out;
 }
 

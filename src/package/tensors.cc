@@ -190,6 +190,7 @@ void Tensors::Resize(int64_t rows) {
       tensor.int64.resize(count);
     } else if (tensor.strings.size() < count) {
       tensor.strings.resize(count);
+      tensor.is_missing.resize(count);
     }
   }
   rows_ = rows;
@@ -201,7 +202,7 @@ size_t Tensors::bytes() const {
   for (const Tensor& tensor : tensors_) {
     bytes += tensor.float64.capacity() * sizeof(double) +
              tensor.float32.capacity() * sizeof(float) + tensor.int64.capacity() * sizeof(int64_t) +
-             tensor.strings.capacity() * sizeof(std::string);
+             tensor.strings.capacity() * sizeof(std::string) + tensor.is_missing.capacity();
   }
   return bytes;
 }
@@ -244,6 +245,7 @@ void Tensors::StoreNumber(int64_t row, int column, double value) {
       break;
     case Type::kString:
       tensor.strings[cell] = value == 0 ? "False" : "True";  // only a bool column comes here
+      tensor.is_missing[cell] = 0;
       break;
     case Type::kBool:
       break;
@@ -332,7 +334,9 @@ Status Tensors::SetString(int64_t row, int column, std::string_view value) {
 void Tensors::StoreString(int64_t row, int column, std::string_view value) {
   const Place& place = places_[static_cast<size_t>(column)];
   Tensor& tensor = tensors_[static_cast<size_t>(place.tensor)];
-  std::string& cell = tensor.strings[static_cast<size_t>(row * tensor.width + place.offset)];
+  const auto at = static_cast<size_t>(row * tensor.width + place.offset);
+  tensor.is_missing[at] = 0;
+  std::string& cell = tensor.strings[at];
   const size_t capacity = cell.capacity();
   cell.assign(value);
   text_bytes_ += cell.capacity() - capacity;
@@ -361,7 +365,9 @@ Status Tensors::SetMissing(int64_t row, int column) {
   }
   if (place.tensor_type == Type::kString) {
     Tensor& tensor = tensors_[static_cast<size_t>(place.tensor)];
-    tensor.strings[static_cast<size_t>(row * tensor.width + place.offset)].clear();
+    const auto at = static_cast<size_t>(row * tensor.width + place.offset);
+    tensor.strings[at].clear();
+    tensor.is_missing[at] = 1;
     return {};
   }
   StoreNumber(row, column, std::numeric_limits<double>::quiet_NaN());

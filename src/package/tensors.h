@@ -46,6 +46,7 @@ struct Tensor {
   std::vector<float> float32;
   std::vector<int64_t> int64;
   std::vector<std::string> strings;
+  std::vector<uint8_t> is_missing;  // beside strings: 1 where "" stands for a missing value
 };
 
 // Which values the setters refuse.

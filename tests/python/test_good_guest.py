@@ -96,12 +96,13 @@ WORK = """
     ctypes.CDLL({decoy!r}, mode=os.RTLD_GLOBAL | os.RTLD_NOW)
     import _penstock, penstock
     import numpy as np
-    from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
+    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.naive_bayes import GaussianNB
 
     random = np.random.default_rng(0)
     X, y = random.normal(size=(300, 4)), random.integers(0, 2, 300)
     engines = []
-    for model in (RandomForestClassifier(5), GradientBoostingClassifier(n_estimators=5)):
+    for model in (RandomForestClassifier(5), GaussianNB()):
         version = penstock.register(model.fit(X, y), X, name="m", home={home!r})
         assert (version.predict(X) == model.predict(X)).all()
         engines.append(version.engine)

@@ -54,7 +54,7 @@ STEPS = {"n_estimators": 20, "random_state": 0}
 def test_classifiers_agree(check_same, model, labels) -> None:
     X, y = BC[0], labels[BC[1]]
     model.fit(X, y)
-    version = penstock.register(model, X, y, name="m")
+    version = penstock.register(model, X, y, name="m", engine="onnxruntime")
     assert version.engine == "onnxruntime", version.engine_reason
     check_same(version, model, X, exact=False)
 
@@ -72,7 +72,7 @@ def test_classifiers_agree(check_same, model, labels) -> None:
 def test_regressors_agree(model) -> None:
     X, y = DIABETES
     model.fit(X, y)
-    version = penstock.register(model, X, y, name="m")
+    version = penstock.register(model, X, y, name="m", engine="onnxruntime")
     assert version.engine == "onnxruntime", version.engine_reason
     np.testing.assert_allclose(version.predict(X), model.predict(X), rtol=1e-5)
     assert version.predict(X).dtype == model.predict(X).dtype
@@ -87,7 +87,7 @@ def test_gradient_boosting_on_many_rows_agrees_in_every_label(blurred_digits, se
         HistGradientBoostingClassifier(max_iter=5, random_state=0),
     ):
         model.fit(X, y)
-        version = penstock.register(model, X, y, name="m")
+        version = penstock.register(model, X, y, name="m", engine="onnxruntime")
         assert version.engine == "onnxruntime", version.engine_reason
         assert version.parity.differing == 0
         np.testing.assert_array_equal(version.predict(X), model.predict(X))
@@ -128,7 +128,7 @@ def test_a_frame_of_numbers_text_and_gaps(check_same, customers: pd.DataFrame, f
     if isinstance(final, GaussianNB):
         final = make_pipeline(PCA(3), final)
     model = mixed(final=final).fit(customers, y)
-    version = penstock.register(model, customers, y, name="m")
+    version = penstock.register(model, customers, y, name="m", engine="onnxruntime")
     assert version.engine == "onnxruntime", version.engine_reason
     assert [c["type"] for c in version.signature["inputs"]] == [
         "int64",
@@ -153,7 +153,7 @@ def test_columns_picked_by_type(customers: pd.DataFrame) -> None:
         ),
         Ridge(),
     ).fit(X, customers["age"] * 2.5)
-    version = penstock.register(model, X, name="m")
+    version = penstock.register(model, X, name="m", engine="onnxruntime")
     assert version.engine == "onnxruntime", version.engine_reason
     np.testing.assert_allclose(version.predict(X), model.predict(X), rtol=1e-5)
 

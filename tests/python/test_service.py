@@ -88,7 +88,7 @@ def test_a_service_answers_what_the_version_answers(version) -> None:
         post(f"{service.url}/predict", {})
 
 
-def check_service(version: penstock.ModelVersion, X: object, features: object) -> None:
+def check_service(version: penstock.ModelVersion, X: object, features: object, engine: str) -> None:
     """Hold what HTTP answers against what the version answers in this process."""
     # A number of an engine in float32 is written as the shortest decimal of that float.
     form = next(form for form in version.parity.report["candidates"] if form["passed"])
@@ -96,23 +96,25 @@ def check_service(version: penstock.ModelVersion, X: object, features: object) -
     with version.serve() as service:
         status, answer = post(f"{service.url}/predict", {"features": features})
         (served,) = get(f"{service.url}/health")["models"]
-    assert (status, served["engine"]) == (200, "onnxruntime")
+    assert (status, served["engine"]) == (200, engine)
     assert answer["predictions"] == version.predict(X).tolist()
     np.testing.assert_array_equal(
         np.array(answer["probabilities"], dtype), version.predict_proba(X).astype(dtype)
     )
 
 
-def test_boosted_trees_in_onnx_runtime_answer_over_http(check_same) -> None:
+@pytest.mark.parametrize("engine", ["own", "onnxruntime"])
+def test_boosted_trees_answer_over_http(check_same, engine: str) -> None:
     X, y = IRIS[0], np.array(["a", "b", "c"])[IRIS[1]]
     model = GradientBoostingClassifier(n_estimators=10, random_state=0).fit(X, y)
-    version = penstock.register(model, X, name="boosted")
+    version = penstock.register(model, X, name="boosted", engine=engine)
     check_same(version, model, X, exact=False)
-    check_service(version, X, X.tolist())
+    check_service(version, X, X.tolist(), engine)
 
 
-def test_a_pipeline_of_text_and_gaps_in_onnx_runtime_answers_over_http(
-    check_same, customers: pd.DataFrame
+@pytest.mark.parametrize("engine", ["own", "onnxruntime"])
+def test_a_pipeline_of_text_and_gaps_answers_over_http(
+    check_same, customers: pd.DataFrame, engine: str
 ) -> None:
     X = customers[["age", "monthly income", "region", "plan"]]
     columns = ColumnTransformer(
@@ -122,11 +124,11 @@ def test_a_pipeline_of_text_and_gaps_in_onnx_runtime_answers_over_http(
         ]
     )
     model = make_pipeline(columns, LogisticRegression(max_iter=2000)).fit(X, customers["is_new"])
-    version = penstock.register(model, X, name="customers")
+    version = penstock.register(model, X, name="customers", engine=engine)
     check_same(version, model, X, exact=False)
     records = X.astype(object).where(X.notna(), None).to_dict(orient="records")
     assert any(record["monthly income"] is None for record in records)
-    check_service(version, X, records)
+    check_service(version, X, records, engine)
 
 
 @pytest.mark.parametrize(

@@ -69,21 +69,24 @@ def _encoders(model: Any, width: int) -> Iterator[tuple[Any, Sequence[int]]]:
     taken = [(model, list(range(width)))]
     for part in parts_of(model):
         if isinstance(part, ColumnTransformer) and hasattr(part, "transformers_"):
-            taken.extend((step, _places(part, labels)) for _, step, labels in part.transformers_)
+            taken.extend((step, places_of(part, labels)) for _, step, labels in part.transformers_)
     for holder, columns in taken:
         for part in parts_of(holder):
             if len(getattr(part, "categories_", ())) == len(columns) > 0 and max(columns) < width:
                 yield part, columns
 
 
-def _places(part: Any, labels: Any) -> list[int]:
+def places_of(part: Any, labels: Any) -> list[int]:
     """Return the places of the columns that a fitted ColumnTransformer picks for a step."""
     listed = labels if isinstance(labels, slice) else np.atleast_1d(np.asarray(labels)).tolist()
+    names = list(getattr(part, "feature_names_in_", ()))
     if isinstance(listed, slice):
         if isinstance(listed.start, str) or isinstance(listed.stop, str):
-            return []  # the converter takes no such slice
+            # As pandas takes it: both ends belong to it.
+            first = 0 if listed.start is None else names.index(listed.start)
+            last = len(names) if listed.stop is None else names.index(listed.stop) + 1
+            listed = slice(first, last, listed.step)
     elif all(isinstance(label, str) for label in listed):
-        names = list(getattr(part, "feature_names_in_", ()))
         return [names.index(label) for label in listed]
     return [int(place) for place in np.arange(part.n_features_in_)[listed]]
 

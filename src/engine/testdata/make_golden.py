@@ -488,5 +488,6 @@ def external(exported):
     (HERE / "onnx_external.onnx").write_bytes(model.SerializeToString())
 
 
-own_cases()
-onnx_cases()
+if __name__ == "__main__":
+    own_cases()
+    onnx_cases()
