@@ -252,8 +252,11 @@ void BatchBuilder::AppendValues(size_t column, const void* values, const Validit
   const int64_t width = RowOf(state_->fields[column].type).bytes;
   PENSTOCK_CHECK(width > 0);
   ArrowArray* array = state_->batch.get()->children[column];
+  ArrowBuffer* buffer = ArrowArrayBuffer(array, 1);
   state_->Keep(AppendValidity(array, validity, rows));
-  state_->Keep(ArrowBufferAppend(ArrowArrayBuffer(array, 1), values, rows * width));
+  // Room for a whole batch at once, instead of growing to it by copies.
+  if (buffer->capacity_bytes == 0) state_->Keep(ArrowBufferReserve(buffer, kBatchRowsMax * width));
+  state_->Keep(ArrowBufferAppend(buffer, values, rows * width));
   array->length += rows;
 }
 
@@ -328,6 +331,11 @@ bool BatchBuilder::HasRoomFor(const Batch& batch) const {
       return false;
   }
   return true;
+}
+
+bool BatchBuilder::HasRoomFor(int64_t text_bytes) const {
+  // Of all columns together: one of them holds no more.
+  return state_->bytes + text_bytes <= std::numeric_limits<int32_t>::max() || state_->rows == 0;
 }
 
 const std::vector<Field>& BatchBuilder::fields() const { return state_->fields; }

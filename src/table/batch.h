@@ -140,6 +140,8 @@ class BatchBuilder {
   bool is_full() const;
   // False when some column's text or binary values would go beyond what 32-bit offsets hold.
   bool HasRoomFor(const Batch& batch) const;
+  // The same for so many more bytes in one column.
+  bool HasRoomFor(int64_t text_bytes) const;
 
   // The rows since the last Finish. kResourceExhausted when memory ran out.
   Result<Batch> Finish();

@@ -36,6 +36,7 @@ class GatheredSource : public BatchSource {
 }  // namespace
 
 TableStream Gather(TableStream stream) {
+  if (stream.GatherByItself()) return stream;
   return TableStream(std::make_unique<GatheredSource>(std::move(stream)));
 }
 

@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "table/batch.h"
+#include "table/cells.h"
 #include "table/gather.h"
 #include "table/ipc.h"
 #include "table/stream.h"
@@ -295,6 +296,34 @@ TEST(TableStream, KeepsTheStatusOfAnExportedStreamThatFails) {
   }
   exported.release(&exported);
   EXPECT_EQ(outcome->status().code(), Code::kDataLoss);
+}
+
+TEST(CellAt, GivesDatesAndTimesInIsoForm) {
+  const std::vector<Field> fields = {{"d", ColumnType::kDate32},
+                                     {"t", ColumnType::kTimestampUs},
+                                     {"n", ColumnType::kTimestampNs},
+                                     {"z", ColumnType::kTimestampUsUtc},
+                                     {"o", ColumnType::kTimeUs}};
+  BatchBuilder builder(fields);
+  const int32_t days[] = {-1};
+  const int64_t counts[] = {-500'000};
+  const int64_t time_of_day[] = {3'723'000'001};
+  builder.AppendValues(0, days, Validity{}, 1);
+  builder.AppendValues(1, counts, Validity{}, 1);
+  builder.AppendValues(2, counts, Validity{}, 1);
+  builder.AppendValues(3, counts, Validity{}, 1);
+  builder.AppendValues(4, time_of_day, Validity{}, 1);
+  builder.EndRows(1);
+  const Batch batch = *builder.Finish();
+  const auto text = [&](size_t column) {
+    return std::get<std::string>(
+        CellAt(batch, fields[column].type, static_cast<int64_t>(column), 0));
+  };
+  EXPECT_EQ(text(0), "1969-12-31");
+  EXPECT_EQ(text(1), "1969-12-31T23:59:59.5");
+  EXPECT_EQ(text(2), "1969-12-31T23:59:59.9995");
+  EXPECT_EQ(text(3), "1969-12-31T23:59:59.5Z");
+  EXPECT_EQ(text(4), "01:02:03.000001");
 }
 
 // Table 3-7 of the Unicode standard.
