@@ -38,13 +38,23 @@ struct ShowCommand {
 struct DoctorCommand {
   bool is_json = false;
 };
-// Hidden: the child process in which a SQLite source is read.
-struct ReadSqliteCommand {
+struct DataHeadCommand {
+  std::string uri;
+  int64_t rows_max = 10;
+  bool is_json = false;
+};
+struct DataSchemaCommand {
+  std::string uri;
+  bool is_json = false;
+};
+// Hidden: the child process in which a database file is read.
+struct ReadRowsCommand {
   std::string uri;
 };
 
-using Command = std::variant<PrintText, RegisterArguments, ServeCommand, PredictCommand,
-                             ListCommand, ShowCommand, DoctorCommand, ReadSqliteCommand>;
+using Command =
+    std::variant<PrintText, RegisterArguments, ServeCommand, PredictCommand, ListCommand,
+                 ShowCommand, DoctorCommand, DataHeadCommand, DataSchemaCommand, ReadRowsCommand>;
 
 // kInvalidArgument with one sentence for a line that no command understands.
 Result<Command> ParseCommandLine(const std::vector<std::string>& arguments);

@@ -20,6 +20,8 @@ Result<registry::Registry> OpenRegistry();
 Status List(const ListCommand& command, Terminal& terminal);
 Status Show(const ShowCommand& command, Terminal& terminal);
 Status Predict(const PredictCommand& command, Terminal& terminal);
+Status ShowHead(const DataHeadCommand& command, Terminal& terminal);
+Status ShowSchema(const DataSchemaCommand& command, Terminal& terminal);
 Status Doctor(const DoctorCommand& command, Terminal& terminal);
 // Returns only when the server could not be started: else this process becomes penstock-server.
 Status Serve(const ServeCommand& command);
