@@ -30,6 +30,11 @@ file(MAKE_DIRECTORY ${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
 file(CREATE_LINK ${PENSTOCK_DEPS}/onnxruntime/lib/libonnxruntime.so.1
      ${CMAKE_RUNTIME_OUTPUT_DIRECTORY}/libonnxruntime.so.1 SYMBOLIC)
 
+add_library(part_duckdb INTERFACE)
+target_include_directories(part_duckdb SYSTEM INTERFACE ${PENSTOCK_DEPS}/duckdb/include)
+target_link_libraries(part_duckdb INTERFACE dl)
+file(CREATE_LINK ${PENSTOCK_DEPS}/duckdb/lib/libduckdb.so ${CMAKE_RUNTIME_OUTPUT_DIRECTORY}/libduckdb.so SYMBOLIC)
+
 add_library(part_tomlplusplus INTERFACE)
 add_library(part_cli11 INTERFACE)
 add_library(part_nanobind INTERFACE)

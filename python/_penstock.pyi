@@ -266,11 +266,13 @@ class Table:
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         """Return the PyCapsule "arrow_array_stream", once; `pyarrow.table(t)` calls it."""
+    def gather(self) -> None:
+        """Let all rows come in one batch, so that a column is one piece of memory."""
     def check(self) -> None:
         """Raise what ended the stream: Arrow's interface hands an error on as a text only."""
 
 def read(uri: str) -> Table:
-    """Read a source: `sqlite:///digits.db#digits`, `sqlite:///digits.db?query=SELECT ...`."""
+    """Read a source: `data/*.csv`, `sqlite:///digits.db#digits`, ...?query=SELECT ...`."""
 
 def home(path: str | None) -> str:
     """Return the folder that holds registry.db: `path`, else PENSTOCK_HOME, else `.penstock` found

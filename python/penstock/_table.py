@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import _penstock
 
 if TYPE_CHECKING:
     import pandas
+    import polars
     import pyarrow
 
 
 class Table:
     """Rows read from a source. Made by ``read``. Immutable, and safe to use from several threads.
 
-    Any library that takes Arrow takes it: ``polars.DataFrame(t)``, ``pyarrow.table(t)``.
+    Any library that takes Arrow takes it: ``pyarrow.table(t)``, ``polars.DataFrame(t)``. The first
+    method that is called reads all rows, which are kept; ``to_reader`` gives them once instead, a
+    batch at a time.
     """
 
     def __init__(self, uri: str, source: _penstock.Table) -> None:
@@ -25,7 +29,7 @@ class Table:
         self._table: pyarrow.Table | None = None
 
     def to_arrow(self) -> pyarrow.Table:
-        """Return the rows as a pyarrow.Table, without a copy.
+        """Return the rows as a pyarrow.Table, without a copy; every column is one piece of memory.
 
         Raises
         ------
@@ -41,23 +45,85 @@ class Table:
 
     def _read(self) -> pyarrow.Table:
         pyarrow = _pyarrow()
+        self._source.gather()
         try:
             return pyarrow.table(self._source)
         except (pyarrow.ArrowException, OSError):
             self._source.check()  # the error itself, of which Arrow passes on the text alone
             raise
 
-    def to_pandas(self) -> pandas.DataFrame:
+    def to_reader(self) -> pyarrow.RecordBatchReader:
+        """Return the rows as a pyarrow.RecordBatchReader, once: batches of at most 65,536 rows.
+
+        Memory stays bounded by a few batches, however long the table is. Errors are raised by the
+        batch that they end.
+
+        Raises
+        ------
+        FailedPreconditionError
+            The rows were taken already, as by ``to_reader``.
+        ModuleNotFoundError
+            pyarrow is not installed.
+        """
+        pyarrow = _pyarrow()
+        with self._lock:
+            if self._table is not None:
+                reader: pyarrow.RecordBatchReader = self._table.to_reader()
+                return reader
+            stream = pyarrow.RecordBatchReader.from_stream(self._source)
+        return pyarrow.RecordBatchReader.from_batches(stream.schema, self._batches(stream))
+
+    def _batches(self, stream: pyarrow.RecordBatchReader) -> Iterator[pyarrow.RecordBatch]:
+        while True:
+            try:
+                yield stream.read_next_batch()
+            except StopIteration:
+                return
+            except (_pyarrow().ArrowException, OSError):
+                self._source.check()
+                raise
+
+    def to_pandas(self, *, writable: bool = False) -> pandas.DataFrame:
         """Return the rows as a pandas.DataFrame, in the dtypes that pandas gives to such columns.
 
         Integers with missing values become float64, text pandas' own text dtype.
 
+        Parameters
+        ----------
+        writable
+            False: numeric columns without a missing value share their memory with ``to_arrow()``.
+            They can be replaced (``frame["a"] = ...``), but a change within one, as by ``.loc``,
+            raises ValueError. True: they are copied.
+
         Raises
         ------
+        PenstockError
+            The read stopped in the middle.
         ModuleNotFoundError
             pyarrow or pandas is not installed.
         """
-        frame: pandas.DataFrame = self.to_arrow().to_pandas()
+        frame: pandas.DataFrame = self.to_arrow().to_pandas(split_blocks=True)
+        return frame.copy() if writable else frame
+
+    def to_polars(self) -> polars.DataFrame:
+        """Return the rows as a polars.DataFrame.
+
+        Numeric columns, dates and times share their memory with ``to_arrow()``.
+
+        Raises
+        ------
+        PenstockError
+            The read stopped in the middle.
+        ModuleNotFoundError
+            polars is not installed.
+        """
+        try:
+            import polars
+        except ModuleNotFoundError as error:
+            raise ModuleNotFoundError(
+                "polars is not installed: pip install polars", name=error.name
+            ) from None
+        frame: polars.DataFrame = polars.DataFrame(self)
         return frame
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
@@ -89,24 +155,39 @@ def _pyarrow() -> Any:
 
 
 def read(uri: str) -> Table:
-    """Read a table or the result of a query.
+    """Read files, a table of a database, or the result of a query.
 
     Parameters
     ----------
     uri
-        ``sqlite:///digits.db#digits`` (relative path, table), ``sqlite:////data/digits.db#digits``
-        (absolute path), or ``sqlite:///digits.db?query=SELECT ...``; percent-encoding is optional.
+        Files: ``data/*.csv``, ``file:///srv/x.parquet``, ``x.jsonl.gz``, or with the format told,
+        ``csv:x.dat``, ``parquet:``, ``json:``. Options of the format stand behind a ``?``
+        (``x.csv?delim=;&header=false``), and last a query over the files, which are the table
+        ``data``: ``x.csv?query=SELECT a FROM data``. Databases: ``sqlite:///digits.db#digits``
+        (relative path, table), ``sqlite:////data/digits.db#digits`` (absolute path),
+        ``duckdb:///x.duckdb#table``, or ``?query=SELECT ...`` in place of the table. Several files:
+        ``duckdb:?query=SELECT ... FROM 'a.csv' JOIN 'b.parquet' USING (id)``. Percent-encoding is
+        optional.
 
     Raises
     ------
     NotFoundError
-        There is no such file, table or column.
+        There is no such file or table.
     InvalidArgumentError
-        The URI is not one, or the query does not parse.
+        The URI is not one, the query does not parse or names no column of the source, a file is not
+        of its format.
+    DataLossError
+        A Parquet file is cut off.
+    FailedPreconditionError
+        DuckDB, which reads files, is not installed with Penstock.
 
     Examples
     --------
     >>> penstock.read("sqlite:///digits.db#digits").to_pandas().shape
     (1797, 65)
+    >>> frame.to_csv("rows.csv", index=False)
+    >>> penstock.read("rows.csv?query=SELECT max(age) AS oldest FROM data").to_pandas()
+       oldest
+    0      70
     """
     return Table(uri, _penstock.read(uri))

@@ -11,6 +11,7 @@
 #include "bindings/errors.h"
 #include "bindings/signals.h"
 #include "data/source.h"
+#include "table/gather.h"
 #include "table/stream.h"
 
 namespace penstock::bindings {
@@ -27,12 +28,15 @@ class Table {
   explicit Table(table::TableStream stream)
       : stream_(std::move(stream)), outcome_(stream_->outcome()) {}
 
+  // Makes Take give all rows in one batch.
+  void Gather() {
+    CheckNotTaken();
+    stream_ = table::Gather(std::move(*stream_));
+    outcome_ = stream_->outcome();
+  }
+
   nb::object Take() {
-    if (!stream_) {
-      Raise(FailedPrecondition(
-          "these rows were taken already, they come once; keep the table that was made of them, "
-          "or read the source again"));
-    }
+    CheckNotTaken();
     auto stream = std::make_unique<ArrowArrayStream>();
     std::move(*stream_).Export(stream.get());
     stream_.reset();
@@ -49,11 +53,18 @@ class Table {
   void Check() const { RaiseUnlessOk(outcome_->status()); }
 
  private:
+  void CheckNotTaken() const {
+    if (stream_) return;
+    Raise(FailedPrecondition(
+        "these rows were taken already, they come once; keep the table that was made of them, "
+        "or read the source again"));
+  }
+
   static void Release(PyObject* capsule) {
     auto* stream = static_cast<ArrowArrayStream*>(PyCapsule_GetPointer(capsule, kCapsuleName));
     if (stream == nullptr) return;
     if (stream->release != nullptr) {
-      // Ends the reading process: other threads need not wait for that.
+      // Ends the reading thread or process: other threads need not wait for that.
       const nb::gil_scoped_release no_gil;
       stream->release(stream);
     }
@@ -71,6 +82,7 @@ void AddReading(nb::module_& module) {
       .def(
           "__arrow_c_stream__", [](Table& table, const nb::object&) { return table.Take(); },
           "requested_schema"_a = nb::none())
+      .def("gather", &Table::Gather)
       .def("check", &Table::Check);
   module.def(
       "read",

@@ -9,7 +9,7 @@
 #include "base/exit_code.h"
 #include "cli/command_line.h"
 #include "cli/commands.h"
-#include "data/sqlite_reader.h"
+#include "data/rows_writer.h"
 
 namespace penstock::cli {
 namespace {
@@ -52,7 +52,11 @@ struct Runner {
   Status operator()(const RunsCommand& command) const { return ListRuns(command, terminal); }
   Status operator()(const ShowRunCommand& command) const { return ShowRun(command, terminal); }
   Status operator()(const DoctorCommand& command) const { return Doctor(command, terminal); }
-  Status operator()(const ReadSqliteCommand&) const {
+  Status operator()(const DataHeadCommand& command) const { return ShowHead(command, terminal); }
+  Status operator()(const DataSchemaCommand& command) const {
+    return ShowSchema(command, terminal);
+  }
+  Status operator()(const ReadRowsCommand&) const {
     return Internal("a reader is its own process");
   }
 };
@@ -68,8 +72,8 @@ int Run(const std::vector<std::string>& arguments, UserCode& user_code, Terminal
   const Result<Command> command = ParseCommandLine(arguments);
   // The reader's errors go to the process that started it, in their own form.
   if (command.ok()) {
-    if (const auto* read = std::get_if<ReadSqliteCommand>(&*command))
-      return data::RunReadSqlite(read->uri);
+    if (const auto* read = std::get_if<ReadRowsCommand>(&*command))
+      return data::RunReadRows(read->uri);
   }
   Status status = command.ok()
                       ? std::visit(Runner{.user_code = user_code, .terminal = terminal}, *command)

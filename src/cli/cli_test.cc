@@ -148,7 +148,7 @@ TEST_F(CliTest, ExplainsItselfWithExamples) {
   EXPECT_THAT(terminal_.out, AllOf(HasSubstr("register"), HasSubstr("Examples:")));
   EXPECT_EQ(Run({"--help"}), 0);
   EXPECT_THAT(terminal_.out, HasSubstr("penstock serve churn --port 8000"));
-  EXPECT_THAT(terminal_.out, ::testing::Not(HasSubstr("read-sqlite")));
+  EXPECT_THAT(terminal_.out, ::testing::Not(HasSubstr("read-rows")));
   EXPECT_EQ(Run({"serve", "--help"}), 0);
   EXPECT_THAT(terminal_.out, AllOf(HasSubstr("--admin-port"), HasSubstr("PENSTOCK_SERVE_PORT")));
   EXPECT_EQ(Run({"--version"}), 0);
@@ -169,6 +169,22 @@ TEST_F(CliTest, TellsWhichFlagIsMissingOrWrong) {
   EXPECT_THAT(terminal_.err, HasSubstr("--port"));
   EXPECT_EQ(Run({"models", "list", "--jsno"}), 2);
   EXPECT_THAT(terminal_.err, HasSubstr("--jsno"));
+}
+
+TEST_F(CliTest, ShowsTheHeadAndTheSchemaOfASource) {
+  const std::string path = (folder_ / "rows.csv").string();
+  std::ofstream(path) << "id,name\n1,Zürich\n2,\n3,x\n";
+  EXPECT_EQ(Run({"data", "schema", path}), 0) << terminal_.err;
+  EXPECT_EQ(terminal_.out, "COLUMN  TYPE\nid      int64\nname    string\n");
+  EXPECT_EQ(Run({"data", "head", path, "-n", "2"}), 0) << terminal_.err;
+  EXPECT_EQ(terminal_.out, "id  name\n1   Zürich\n2   NULL\n");
+  EXPECT_EQ(Run({"data", "head", path, "--json"}), 0) << terminal_.err;
+  const Result<json::Value> rows = json::Parse(terminal_.out);
+  ASSERT_TRUE(rows.ok()) << rows.status().ToString();
+  ASSERT_EQ(rows->if_array()->size(), 3U);
+  EXPECT_EQ((*rows->if_array())[1], json::Value(json::Object{{"id", 2}, {"name", nullptr}}));
+  EXPECT_EQ(Run({"data", "head", path + "x"}), 2);
+  EXPECT_EQ(Run({"data", "head", path, "-n", "0"}), 2);
 }
 
 TEST_F(CliTest, LeavesRegisterToTheUsersPython) {

@@ -19,6 +19,9 @@ constexpr const char* kExamples = R"(Examples:
   penstock predict churn --features sample.json
   penstock serve churn --port 8000)";
 
+// Of penstock data head: it holds them before it prints.
+constexpr int64_t kHeadRowsMax = 10'000;
+
 // The whole tree; its variables are filled by CLI11.
 class Tree {
  public:
@@ -32,8 +35,9 @@ class Tree {
     AddPredict();
     AddModels();
     AddRuns();
+    AddData();
     AddDoctor();
-    AddReadSqlite();
+    AddReadRows();
   }
 
   Result<Command> Parse(std::vector<std::string> arguments) {
@@ -194,18 +198,36 @@ class Tree {
     show->callback([this] { command_ = show_run_; });
   }
 
+  void AddData() {
+    CLI::App* data = app_.add_subcommand("data", "Look at a source of rows");
+    data->require_subcommand(1);
+    data->footer(
+        "A source: data/*.csv, x.parquet, x.jsonl.gz, sqlite:///x.db#table, "
+        "duckdb:///x.duckdb#table, x.csv?query=SELECT a FROM data");
+    CLI::App* head = data->add_subcommand("head", "Print the first rows");
+    head->add_option("URI", head_.uri, "source, as penstock.read takes it")->required();
+    head->add_option("-n", head_.rows_max, "how many rows (10)")
+        ->check(CLI::Range(int64_t{1}, kHeadRowsMax));
+    head->add_flag("--json", head_.is_json, "print JSON, an object a row");
+    head->callback([this] { command_ = head_; });
+    CLI::App* schema = data->add_subcommand("schema", "Print the columns and their types");
+    schema->add_option("URI", schema_.uri, "source, as penstock.read takes it")->required();
+    schema->add_flag("--json", schema_.is_json, "print JSON");
+    schema->callback([this] { command_ = schema_; });
+  }
+
   void AddDoctor() {
     CLI::App* command = app_.add_subcommand("doctor", "Check the installation and the registry");
     command->add_flag("--json", doctor_.is_json, "print JSON");
     command->callback([this] { command_ = doctor_; });
   }
 
-  void AddReadSqlite() {
+  void AddReadRows() {
     CLI::App* command =
-        app_.add_subcommand("read-sqlite", "Write a SQLite source to standard output as Arrow IPC");
+        app_.add_subcommand("read-rows", "Write a database to standard output as Arrow IPC");
     command->group("");
-    command->add_option("URI", read_sqlite_.uri, "sqlite:///path#table")->required();
-    command->callback([this] { command_ = read_sqlite_; });
+    command->add_option("URI", read_rows_.uri, "sqlite:///path#table")->required();
+    command->callback([this] { command_ = read_rows_; });
   }
 
   CLI::App app_;
@@ -219,8 +241,10 @@ class Tree {
   DiffCommand diff_;
   RunsCommand runs_;
   ShowRunCommand show_run_;
+  DataHeadCommand head_;
+  DataSchemaCommand schema_;
   DoctorCommand doctor_;
-  ReadSqliteCommand read_sqlite_;
+  ReadRowsCommand read_rows_;
 };
 
 }  // namespace

@@ -52,14 +52,24 @@ struct ShowRunCommand {
 struct DoctorCommand {
   bool is_json = false;
 };
-// Hidden: the child process in which a SQLite source is read.
-struct ReadSqliteCommand {
+struct DataHeadCommand {
+  std::string uri;
+  int64_t rows_max = 10;
+  bool is_json = false;
+};
+struct DataSchemaCommand {
+  std::string uri;
+  bool is_json = false;
+};
+// Hidden: the child process in which a database file is read.
+struct ReadRowsCommand {
   std::string uri;
 };
 
 using Command = std::variant<PrintText, RegisterArguments, TrainArguments, ServeCommand,
                              PredictCommand, ListCommand, ShowCommand, DiffCommand, RunsCommand,
-                             ShowRunCommand, DoctorCommand, ReadSqliteCommand>;
+                             ShowRunCommand, DataHeadCommand, DataSchemaCommand, DoctorCommand,
+                             ReadRowsCommand>;
 
 // kInvalidArgument with one sentence for a line that no command understands.
 Result<Command> ParseCommandLine(const std::vector<std::string>& arguments);

@@ -26,6 +26,8 @@ Status Diff(const DiffCommand& command, Terminal& terminal);
 Status ListRuns(const RunsCommand& command, Terminal& terminal);
 Status ShowRun(const ShowRunCommand& command, Terminal& terminal);
 Status Predict(const PredictCommand& command, Terminal& terminal);
+Status ShowHead(const DataHeadCommand& command, Terminal& terminal);
+Status ShowSchema(const DataSchemaCommand& command, Terminal& terminal);
 Status Doctor(const DoctorCommand& command, Terminal& terminal);
 // Returns only when the server could not be started: else this process becomes penstock-server.
 Status Serve(const ServeCommand& command);

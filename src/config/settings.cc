@@ -23,9 +23,9 @@ constexpr std::string_view kVariablePrefix = "PENSTOCK_";
 // [hyperparameters.MODEL]: the user's own names, which the training checks.
 constexpr std::string_view kHyperparameters = "hyperparameters.";
 // Read elsewhere, or set by tests and tools.
-constexpr std::array<std::string_view, 6> kOtherVariables = {
-    "PENSTOCK_HOME",   "PENSTOCK_MODEL_PATH", "PENSTOCK_ONNXRUNTIME",
-    "PENSTOCK_PYTHON", "PENSTOCK_TEST_HOME",  "PENSTOCK_UNDER_SANITIZER"};
+constexpr std::array<std::string_view, 7> kOtherVariables = {
+    "PENSTOCK_DUCKDB", "PENSTOCK_HOME",      "PENSTOCK_MODEL_PATH",     "PENSTOCK_ONNXRUNTIME",
+    "PENSTOCK_PYTHON", "PENSTOCK_TEST_HOME", "PENSTOCK_UNDER_SANITIZER"};
 
 std::filesystem::path FindUpward(const std::filesystem::path& start) {
   std::error_code error;

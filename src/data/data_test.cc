@@ -22,13 +22,13 @@
 #include <variant>
 
 #include "base/ids.h"
+#include "data/rows_writer.h"
 #include "data/source.h"
 #include "data/sqlite_database.h"
-#include "data/sqlite_reader.h"
 #include "os/process.h"
 #include "sql/application_id.h"
 
-// This program is also its own reader (read-sqlite) and the second writer (insert PATH): see main
+// This program is also its own reader (read-rows) and the second writer (insert PATH): see main
 // at the end.
 namespace penstock::data {
 namespace {
@@ -598,8 +598,8 @@ int Insert(const char* path) {
 }  // namespace penstock::data
 
 int main(int argc, char** argv) {
-  if (argc == 3 && argv[1] == penstock::data::kReadSqliteCommand)
-    return penstock::data::RunReadSqlite(argv[2]);
+  if (argc == 3 && argv[1] == penstock::data::kReadRowsCommand)
+    return penstock::data::RunReadRows(argv[2]);
   if (argc == 3 && argv[1] == std::string("insert")) return penstock::data::Insert(argv[2]);
   ::testing::InitGoogleMock(&argc, argv);
   return RUN_ALL_TESTS();

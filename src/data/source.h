@@ -18,15 +18,15 @@ struct ReadOptions {
   std::function<Status()> poll;
 };
 
-// Opens a source of rows: `sqlite:///path#table` or `sqlite:///path?query=SELECT ...`
-// (src/data/README.md has the rules of the URI and of column types). The file is read in a child
-// process, so that no lock that this process or one of its libraries holds on the file is lost; the
-// database is never written to. Returns once the columns are known. An error later ends the stream:
-// it is never a shorter table. Letting the stream go ends the child. kNotFound: no such file or
-// table (the nearest is named). kInvalidArgument: a URI that cannot be understood, a query that
-// does not parse, a value that does not fit its column, not a database. kFailedPrecondition:
-// Penstock's registry, or a database that must first be recovered. kUnavailable: locked for longer
-// than kBusyMsMax.
+// Opens a source of rows: files, read by DuckDB in this process, or a SQLite or DuckDB database,
+// read in a child process (data/README.md has the rules of the URI and of column types). Nothing is
+// written to. Returns once the columns are known. An error later ends the stream: it is never a
+// shorter table. Letting the stream go ends the read. kNotFound: no such file or table (the nearest
+// is named). kInvalidArgument: a URI that cannot be understood, a query that does not parse, a
+// value that does not fit its column, a file that is not of its format. kDataLoss: a Parquet file
+// that is cut off. kFailedPrecondition: Penstock's registry, a database that must first be
+// recovered, no DuckDB. kUnavailable: locked for longer than kBusyMsMax. kUnimplemented: a source
+// on the network.
 Result<table::TableStream> Read(std::string_view uri, const ReadOptions& options = {});
 
 }  // namespace penstock::data

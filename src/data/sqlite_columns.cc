@@ -154,8 +154,9 @@ bool Fits(ColumnType type, size_t index, sqlite3_value* value, table::BatchBuild
       return AppendString(index, value, builder);
     case ColumnType::kBinary:
       return AppendBinary(index, value, builder);
+    default:
+      return false;  // SQLite has no other types
   }
-  return false;
 }
 
 }  // namespace

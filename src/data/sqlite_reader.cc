@@ -4,21 +4,16 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <sqlite3.h>
-#include <unistd.h>
 
-#include <csignal>
-#include <cstdio>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "base/exit_code.h"
 #include "base/names.h"
 #include "data/sqlite_columns.h"
 #include "data/sqlite_database.h"
 #include "data/sqlite_uri.h"
-#include "json/value.h"
 #include "table/ipc.h"
 
 namespace penstock::data {
@@ -29,17 +24,15 @@ constexpr size_t kSampleRowsMax = table::kBatchRowsMax;
 constexpr size_t kSampleValuesMax = 4'000'000;
 constexpr int64_t kSampleBytesMax = table::kBatchBytesMax;
 constexpr int kStepsBetweenLooks = 100'000;
-constexpr size_t kMessageBytesMax = size_t{16} << 10;
 
 struct FreeValue {
   void operator()(sqlite3_value* value) const { sqlite3_value_free(value); }
 };
 using ValueCopy = std::unique_ptr<sqlite3_value, FreeValue>;
 
-// Not 0 once nobody reads the pipe any more: ends a query that gives no rows for a long time.
-int IsReaderGone(void* descriptor) {
-  pollfd entry{.fd = *static_cast<int*>(descriptor), .events = 0, .revents = 0};
-  return poll(&entry, 1, 0) > 0 && (entry.revents & POLLERR) != 0 ? 1 : 0;
+// Ends a query that gives no rows for a long time.
+int EndsWithItsReader(void* descriptor) {
+  return IsReaderGone(*static_cast<int*>(descriptor)) ? 1 : 0;
 }
 
 // Moves the rows of one statement into a stream.
@@ -153,47 +146,20 @@ Status NoTable(SqliteDatabase& database, const SqliteUri& uri) {
 
 }  // namespace
 
+bool IsReaderGone(int descriptor) {
+  pollfd entry{.fd = descriptor, .events = 0, .revents = 0};
+  return poll(&entry, 1, 0) > 0 && (entry.revents & POLLERR) != 0;
+}
+
 Status WriteSqlite(std::string_view uri, int descriptor) {
   const SqliteUri source = PENSTOCK_TRY(ParseSqliteUri(uri));
   SqliteDatabase database = PENSTOCK_TRY(SqliteDatabase::Open(source.path));
-  sqlite3_progress_handler(database.handle(), kStepsBetweenLooks, IsReaderGone, &descriptor);
+  sqlite3_progress_handler(database.handle(), kStepsBetweenLooks, EndsWithItsReader, &descriptor);
   if (source.table.empty() && source.query.empty()) return NoTable(database, source);
   const StatementHandle statement = source.query.empty()
                                         ? PENSTOCK_TRY(database.PrepareTable(source.table))
                                         : PENSTOCK_TRY(database.PrepareQuery(source.query));
   return RowMover(database, statement.get(), descriptor).Run();
-}
-
-int RunReadSqlite(std::string_view uri) {
-  signal(SIGPIPE, SIG_IGN);
-  const Status status = WriteSqlite(uri, STDOUT_FILENO);
-  if (status.ok()) return 0;
-  close(STDOUT_FILENO);  // the parent reads standard error only after this
-  json::Value error;
-  error.Set("code", static_cast<int>(status.code()));
-  error.Set("message", status.message().substr(0, kMessageBytesMax));
-  std::fprintf(stderr, "%s\n", json::Write(error).c_str());
-  return ExitCode(status.code());
-}
-
-Status ErrorFromChild(std::string_view standard_error) {
-  while (!standard_error.empty()) {
-    const size_t end = standard_error.find_last_not_of('\n');
-    if (end == std::string_view::npos) break;
-    standard_error = standard_error.substr(0, end + 1);
-    const size_t begin = standard_error.rfind('\n') + 1;
-    const Result<json::Value> line = json::Parse(standard_error.substr(begin));
-    if (line.ok()) {
-      const Result<int64_t> code = line->Int("code");
-      const Result<std::string> message = line->String("message");
-      if (code.ok() && message.ok() && *code > 0 &&
-          *code <= static_cast<int>(Code::kUnauthenticated)) {
-        return {static_cast<Code>(*code), *message};
-      }
-    }
-    standard_error = standard_error.substr(0, begin);
-  }
-  return {};
 }
 
 }  // namespace penstock::data

@@ -3,47 +3,16 @@
 
 #include <fmt/format.h>
 
-#include <optional>
 #include <vector>
 
 #include "base/names.h"
+#include "data/uri.h"
 
 namespace penstock::data {
 namespace {
 
 constexpr std::string_view kPrefix = "sqlite:///";
 constexpr std::string_view kQueryKey = "?query=";
-
-std::optional<int> HexDigit(char digit) {
-  if (digit >= '0' && digit <= '9') return digit - '0';
-  if (digit >= 'a' && digit <= 'f') return digit - 'a' + 10;
-  if (digit >= 'A' && digit <= 'F') return digit - 'A' + 10;
-  return std::nullopt;
-}
-
-// %XX becomes its byte; a '%' that two hexadecimal digits do not follow stays.
-std::string Decode(std::string_view text) {
-  std::string decoded;
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '%' && i + 2 < text.size()) {
-      const std::optional<int> high = HexDigit(text[i + 1]);
-      const std::optional<int> low = HexDigit(text[i + 2]);
-      if (high && low) {
-        decoded += static_cast<char>(*high * 16 + *low);
-        i += 2;
-        continue;
-      }
-    }
-    decoded += text[i];
-  }
-  return decoded;
-}
-
-// A statement without any white space is rare, an encoded one has none: LIKE '%ab%' must not become
-// another byte.
-std::string DecodeQuery(std::string_view text) {
-  return text.find_first_of(" \t\r\n") == std::string_view::npos ? Decode(text) : std::string(text);
-}
 
 Status UnknownParameter(std::string_view uri, std::string_view parameter) {
   const std::string name(parameter.substr(0, parameter.find('=')));
@@ -69,9 +38,9 @@ Result<SqliteUri> ParseSqliteUri(std::string_view uri) {
   const size_t query = rest.find(kQueryKey);
   SqliteUri parsed;
   if (query != std::string_view::npos && query == question) {
-    parsed.path = Decode(rest.substr(0, query));
+    parsed.path = DecodePercent(rest.substr(0, query));
     parsed.query = DecodeQuery(rest.substr(query + kQueryKey.size()));
-    if (parsed.query.find_first_not_of(" \t\r\n;") == std::string::npos) {
+    if (IsBlankQuery(parsed.query)) {
       return InvalidArgument(
           fmt::format("'{}' has an empty query; expected ?query=SELECT ...", uri));
     }
@@ -80,9 +49,9 @@ Result<SqliteUri> ParseSqliteUri(std::string_view uri) {
     if (question != std::string_view::npos && (hash == std::string_view::npos || question < hash)) {
       return UnknownParameter(uri, rest.substr(question + 1));
     }
-    parsed.path = Decode(rest.substr(0, hash));
+    parsed.path = DecodePercent(rest.substr(0, hash));
     if (hash != std::string_view::npos) {
-      parsed.table = Decode(rest.substr(hash + 1));
+      parsed.table = DecodePercent(rest.substr(hash + 1));
       if (parsed.table.empty()) {
         return InvalidArgument(
             fmt::format("'{}' has no table after '#'; expected {}", uri, kSqliteForms));

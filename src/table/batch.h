@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -13,11 +14,32 @@
 
 namespace penstock::table {
 
-// The types of a column; Arrow's int64, float64, bool, utf8 and binary. Every column may hold
+// The types of a column, Arrow's of the same names. Times of day and timestamps are int64 counts of
+// the unit in the name; Utc is a point in time, the others say no zone. Every column may hold
 // nulls.
-enum class ColumnType { kInt64, kFloat64, kBool, kString, kBinary };
+enum class ColumnType {
+  kInt64,
+  kFloat64,
+  kBool,
+  kString,
+  kBinary,
+  kInt8,
+  kInt16,
+  kInt32,
+  kUInt8,
+  kUInt16,
+  kUInt32,
+  kUInt64,
+  kFloat32,
+  kDate32,
+  kTimeUs,
+  kTimestampUs,
+  kTimestampNs,
+  kTimestampUsUtc,
+};
 
-std::string_view ColumnTypeName(ColumnType type);  // "int64", "float64", "bool", "string", "binary"
+// "int64", "string", "timestamp[us]" and so on: as pyarrow writes them.
+std::string_view ColumnTypeName(ColumnType type);
 
 struct Field {
   std::string name;
@@ -74,9 +96,16 @@ Result<OwnedSchema> MakeSchema(const std::vector<Field>& fields);
 // ColumnType does not have.
 Result<std::vector<Field>> FieldsOf(const ArrowSchema& schema);
 
-// Makes batches column by column. Append one value to every column, then call EndRow; the builder
-// is ready for the next batch after Finish. Values go to columns of their type; anything else is a
-// programmer's error. Lack of memory is told by Finish. Movable; not thread-safe.
+// A bitmap of which bit `offset + i` says whether value i is not null; without bits none is null.
+struct Validity {
+  const uint8_t* bits = nullptr;
+  int64_t offset = 0;
+};
+
+// Makes batches. Row by row: append one value to every column, then call EndRow. Column by column:
+// append as many values to every column, then call EndRows. The builder is ready for the next batch
+// after Finish. Values go to columns of their type; anything else is a programmer's error. Lack of
+// memory is told by Finish. Movable; not thread-safe.
 class BatchBuilder {
  public:
   explicit BatchBuilder(std::vector<Field> fields);
@@ -93,10 +122,26 @@ class BatchBuilder {
   void AppendBytes(size_t column, std::string_view value);
   void EndRow();
 
+  // For columns whose values have a width of whole bytes: `values` are rows of them, in Arrow's
+  // layout. A value that is null may be anything.
+  void AppendValues(size_t column, const void* values, const Validity& validity, int64_t rows);
+  // For kBool: a byte each, 0 or 1.
+  void AppendBools(size_t column, const bool* values, const Validity& validity, int64_t rows);
+  // For kString and kBinary, as AppendBytes.
+  void AppendTexts(size_t column, std::span<const std::string_view> values,
+                   const Validity& validity);
+  void EndRows(int64_t rows);
+  // All rows of a batch of these columns.
+  void AppendBatch(const Batch& batch);
+
   const std::vector<Field>& fields() const;
   int64_t rows() const;
   // True when the batch has reached kBatchRowsMax or kBatchBytesMax.
   bool is_full() const;
+  // False when some column's text or binary values would go beyond what 32-bit offsets hold.
+  bool HasRoomFor(const Batch& batch) const;
+  // The same for so many more bytes in one column.
+  bool HasRoomFor(int64_t text_bytes) const;
 
   // The rows since the last Finish. kResourceExhausted when memory ran out.
   Result<Batch> Finish();

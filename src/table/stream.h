@@ -19,6 +19,9 @@ class BatchSource {
   virtual Result<OwnedSchema> Schema() = 0;
   // The next batch; an empty one at the end. After an error the source gives nothing more.
   virtual Result<Batch> Next() = 0;
+  // Asks, before the first Next, for all rows in one batch as Gather has it. False when the source
+  // cannot make it by itself.
+  virtual bool GatherByItself() { return false; }
 };
 
 // What became of a stream that was handed to a consumer through Arrow's C interface, which knows
@@ -40,6 +43,7 @@ class TableStream {
   explicit TableStream(std::unique_ptr<BatchSource> source);
 
   Result<std::vector<Field>> Fields();
+  bool GatherByItself() { return source_->GatherByItself(); }
   // The next batch; an empty one (`empty()`) at the end. Every later call repeats an error.
   Result<Batch> Next();
 

@@ -212,7 +212,8 @@ class Dataset(Declaration):
             )
         from penstock._table import read
 
-        return read(filled(self._source, reader_kwargs)).to_pandas()
+        # The user's own steps may change it in place.
+        return read(filled(self._source, reader_kwargs)).to_pandas(writable=True)
 
     def load(self, raw: Any, **loader_kwargs: Any) -> Any:
         """Return raw rows as a value in memory.

@@ -32,7 +32,7 @@ def as_frame(value: Any, *, wants_frame: bool) -> Any:
         return value
     library = type(value).__module__.split(".")[0]
     if hasattr(value, "to_pandas") and library in {"pyarrow", "polars", "penstock"}:
-        return value.to_pandas()
+        return value.to_pandas(writable=True) if library == "penstock" else value.to_pandas()
     if not wants_frame:
         return value
     try:
