@@ -7,9 +7,10 @@
 
 namespace penstock::engine {
 
-// What happens in and around a worker: a line that the user's code printed, or its start or end.
+// What happens in and around a worker: a line that the user's code printed, its start or end; and
+// that none runs and none will soon, until the next start.
 struct WorkerNote {
-  enum class Kind { kOutput, kStarted, kEnded };
+  enum class Kind { kOutput, kStarted, kEnded, kNoneRuns };
   Kind kind = Kind::kOutput;
   int worker = 0;       // 1, 2, ...
   std::string request;  // whose call it was, where that is known

@@ -24,6 +24,7 @@ using std::chrono::milliseconds;
 constexpr int64_t kNsPerMs = 1'000'000;
 constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
 constexpr int64_t kMemoryLookNs = 50 * kNsPerMs;
+constexpr int64_t kEndLookNs = 20 * kNsPerMs;
 // A process whose socket has closed is about to tell how it ended.
 constexpr milliseconds kGrace{500};
 
@@ -116,6 +117,8 @@ int64_t WorkerPool::NextLookNs(int64_t now_ns) const {
     if (slot.state == State::kStarting) next = std::min(next, slot.ready_until_ns);
     if (slot.state != State::kStopped && options_.memory_mb_max > 0)
       next = std::min(next, now_ns + kMemoryLookNs);
+    // The end of its pipe was seen, that of its socket is to follow.
+    if (slot.state != State::kStopped && !slot.log) next = std::min(next, now_ns + kEndLookNs);
   }
   return std::max(next, now_ns);
 }
@@ -135,6 +138,7 @@ void WorkerPool::StartDue(int64_t now_ns) {
       slots_[i].start_at_ns = now_ns + slots_[i].restart_ms * kNsPerMs;
       slots_[i].restart_ms = std::min(slots_[i].restart_ms * 2, kWorkerRestartMsMax);
       changed_.notify_all();
+      if (AreGone()) Note(WorkerNote::Kind::kNoneRuns, slot, last_failure_);
       continue;
     }
     slots_[i].process = *std::move(process);
@@ -146,7 +150,8 @@ void WorkerPool::StartDue(int64_t now_ns) {
   }
 }
 
-// Sleeps until something has happened, and reads what workers print.
+// Sleeps until something has happened, and reads what workers print. A worker that has been called
+// since the last look is not among the sockets: the end of its pipe tells of its own.
 void WorkerPool::Look(int64_t timeout_ns) {
   std::vector<pollfd> entries = {{.fd = wake_.get(), .events = POLLIN, .revents = 0}};
   std::vector<std::shared_ptr<WorkerLog>> logs;
@@ -245,6 +250,7 @@ std::string WorkerPool::Retire(int slot, milliseconds grace, std::string_view wh
   const std::string with_said =
       said.empty() ? text : fmt::format("{}; the last it printed: {}", text, said);
   Note(WorkerNote::Kind::kEnded, slot, with_said);
+  bool are_gone = false;
   {
     const std::lock_guard lock(mutex_);
     mine.process.reset();
@@ -253,10 +259,19 @@ std::string WorkerPool::Retire(int slot, milliseconds grace, std::string_view wh
     mine.restart_ms = std::min(mine.restart_ms * 2, kWorkerRestartMsMax);
     // What it printed may be about others' requests: once there are any, only the log tells.
     last_failure_ = has_been_ready_ ? text : with_said;
+    are_gone = AreGone();
   }
+  if (are_gone) Note(WorkerNote::Kind::kNoneRuns, slot, text);
   changed_.notify_all();
   Wake();
   return text;
+}
+
+bool WorkerPool::AreGone() const {
+  // restart_ms is what the wait after the next failure will be: twice that of this one.
+  return std::ranges::none_of(slots_, [](const Slot& slot) {
+    return slot.state != State::kStopped || slot.restart_ms <= 2 * kWorkerPatienceMs;
+  });
 }
 
 std::string WorkerPool::NameOf(int slot) const { return fmt::format("worker {}", slot + 1); }
@@ -276,21 +291,21 @@ Result<WorkerPool::Lease> WorkerPool::Take(std::string_view request) {
         "the model's workers belong to the process that this one was forked from; load the model "
         "again in this one");
   }
-  const auto is_coming = [](const Slot& slot) {
-    return slot.state != State::kStopped || slot.restart_ms <= 2 * kWorkerPatienceMs;
-  };
   const auto deadline = std::chrono::steady_clock::now() + milliseconds(options_.call_ms_max);
   std::unique_lock lock(mutex_);
   for (;;) {
     for (size_t i = 0; i < slots_.size(); ++i) {
       Slot& slot = slots_[i];
-      // One that ended meanwhile is the other thread's to retire.
-      if (slot.state != State::kIdle || slot.process->is_unsettled()) continue;
+      if (slot.state != State::kIdle) continue;
+      if (slot.process->is_unsettled()) {
+        Wake();  // it has ended, which is the other thread's to retire
+        continue;
+      }
       slot.state = State::kBusy;
       slot.process->log()->SetRequest(request);
       return Lease(this, static_cast<int>(i));
     }
-    if (std::ranges::none_of(slots_, is_coming)) {
+    if (AreGone()) {
       return Unavailable(fmt::format("no worker is running: {}; it is started again within {} s",
                                      last_failure_, kWorkerRestartMsMax / 1000));
     }
@@ -314,8 +329,6 @@ WorkerPool::Lease::~Lease() {
     if (has_answered_) slot.restart_ms = kWorkerRestartMsMin;
   }
   pool_->changed_.notify_one();
-  // So that its end is seen while it is idle.
-  pool_->Wake();
 }
 
 Status WorkerPool::Lease::Exchange(std::string_view request, uint64_t id,

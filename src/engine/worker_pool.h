@@ -88,6 +88,8 @@ class WorkerPool {
   void Look(int64_t timeout_ns);
   // Ends a worker, to be started again; returns how it ended and why.
   std::string Retire(int slot, std::chrono::milliseconds grace, std::string_view why);
+  // Whether no worker runs or will within kWorkerPatienceMs. Under mutex_.
+  bool AreGone() const;
   std::string NameOf(int slot) const;
   void Note(WorkerNote::Kind kind, int slot, std::string text) const;
   void Wake() const;

@@ -246,9 +246,12 @@ class Program {
         return logger_.Info("a worker printed",
                             {{"worker", worker}, {"id", note.request}, {"text", note.text}});
       case engine::WorkerNote::Kind::kStarted:
+        health_.SetEngineState({});
         return logger_.Info("a worker is ready", {{"worker", worker}, {"python", note.text}});
       case engine::WorkerNote::Kind::kEnded:
         return logger_.Error("a worker ended", {{"worker", worker}, {"reason", note.text}});
+      case engine::WorkerNote::Kind::kNoneRuns:
+        return health_.SetEngineState(Unavailable(note.text));
     }
   }
 

@@ -235,6 +235,24 @@ def test_a_worker_that_is_killed_while_idle_costs_nothing(package: Path) -> None
             assert worker not in workers_of(server)
 
 
+def test_a_server_whose_workers_always_end_is_not_ready_until_one_stays(package: Path) -> None:
+    with serving(package, "--workers", "1") as server:
+        wait_until(lambda: ask(server, "exit:7") and ready(server)[0] == 503, "it is not ready")
+        status, answer = ready(server)
+        if status == 503:
+            assert "the model cannot be run: worker 1 exited with code 7" in answer["detail"]
+        status, _, answer = ask(server)
+        if status == 503:
+            assert "no worker is running: worker 1 exited with code 7" in answer["detail"]
+        wait_until(lambda: ready(server)[0] == 200, "it is ready again")
+        assert_serves(server)
+
+
+def ready(server: Server) -> tuple[int, Any]:
+    status, _, answer = server.request("GET", "/health/ready")
+    return status, answer
+
+
 def test_a_call_that_hangs_is_cut_off_and_others_are_answered(package: Path) -> None:
     flags = ("--workers", "2", "--loops", "2", "--worker-ms-max", "1500")
     with serving(package, *flags) as server:
