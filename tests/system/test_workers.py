@@ -416,3 +416,30 @@ def test_without_cloudpickle_what_a_script_defines_is_refused(script: Path) -> N
     assert done.returncode != 0
     assert "what this script or notebook defines" in done.stderr
     assert "install cloudpickle, or put that into a module" in done.stderr
+
+
+FORK = """
+import os, sys
+import numpy as np, penstock
+
+version = penstock.load("mine", home="home")
+X = np.arange(12.0).reshape(6, 2)
+before = version.predict(X)
+if os.fork() == 0:
+    try:
+        version.predict(X)
+    except penstock.FailedPreconditionError as error:
+        assert "load the model again" in str(error), error
+        sys.exit(3)  # through every destructor
+    os._exit(4)
+assert os.waitstatus_to_exitcode(os.wait()[1]) == 3
+np.testing.assert_array_equal(version.predict(X), before)
+"""
+
+
+def test_a_fork_does_not_touch_the_workers_of_its_parent(script: Path) -> None:
+    assert run(script).returncode == 0
+    forking = script.with_name("forking.py")
+    forking.write_text(FORK)
+    done = run(forking)
+    assert done.returncode == 0, done.stderr
