@@ -18,7 +18,7 @@ penstock_folder(store     LAYER 3  USES base os)
 penstock_folder(package   LAYER 3  USES base json os)
 
 penstock_folder(data      LAYER 4  USES base json os table sql                              PARTS sqlite3 duckdb)
-penstock_folder(engine    LAYER 4  USES base json package                                    PARTS onnxruntime)
+penstock_folder(engine    LAYER 4  USES base json os package                                  PARTS onnxruntime)
 penstock_folder(registry  LAYER 4  USES base json os sql store package)
 
 penstock_folder(train     LAYER 5  USES base json package engine)

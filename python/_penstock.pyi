@@ -39,6 +39,11 @@ signature's classes, and is matched by value. Everything else: a float or intege
 of classes) in the order of the signature's classes, exactly when the signature has probabilities.
 """
 
+PythonForm: TypeAlias = tuple[str, Sequence[tuple[str, bytes]]]
+"""The options of the engine's entry as JSON, and files with their paths in the package, the pickled
+model first (docs/internals/package-format.md).
+"""
+
 class Candidate(TypedDict):
     """One native form of the model."""
 
@@ -92,7 +97,7 @@ def register(
     candidates: Sequence[Candidate],
     columns: Sequence[Column],
     original: Callable[[list[Column]], Answer],
-    python_object: Callable[[], bytes],
+    python_form: Callable[[], PythonForm],
     native_hint: str,
     details_json: str,
     known_texts: Sequence[Sequence[str]] = (),
@@ -119,9 +124,9 @@ def register(
         Called with columns of the same form (fewer or other rows, probes too), from this thread.
         What it raises on a probe is a refusal that the service repeats; what it raises on the rows
         themselves is raised here.
-    python_object
-        Returns the pickled model; called only when no candidate passes. The bytes are stored, and
-        never opened. A PenstockError that it raises becomes part of the error.
+    python_form
+        Returns the model as Python workers run it; called only when no candidate passes. The bytes
+        are stored, and never opened. A PenstockError that it raises becomes part of the error.
     native_hint
         One sentence on what would make the model native; used when no candidate passes or the
         choice is not the first.
@@ -232,7 +237,9 @@ def runs(model: str, count_max: int, home: str | None) -> list[str]:
 
 @final
 class Predictor:
-    """A package's native engine in this process. Safe to use from several threads at once."""
+    """A package's engine for this process: native in it, or a Python worker beside it. Safe to use
+    from several threads at once.
+    """
 
     @property
     def signature_json(self) -> str: ...
@@ -256,8 +263,8 @@ def predictor(package_path: str) -> Predictor:
 
     Raises
     ------
-    UnimplementedError
-        Only a Python worker could run it.
+    FailedPreconditionError
+        It runs in Python workers, and this host has no Python that can.
     """
 
 @final

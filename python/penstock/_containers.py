@@ -65,6 +65,28 @@ class Container:
         """What stands for a missing value in each column of objects; NaN where nothing does."""
         return tuple(_missing_of(values) for values in self.columns)
 
+    def parts(self) -> dict[str, Any]:
+        """Return what ``rebuild`` needs of the container, and none of its rows."""
+        empty = self.take([])
+        is_column = len(self.columns) == 1 and self.X is self.columns[0]
+        columns = (empty,) if is_column else tuple(values[:0] for values in self.columns)
+        return {
+            "X": empty,
+            "kind": self.kind,
+            "columns": columns,
+            "names": self.names,
+            "has_names": self.has_names,
+            "missing": self._missing,
+        }
+
+    @classmethod
+    def from_parts(cls, parts: dict[str, Any]) -> Container:
+        """Return a container without rows that rebuilds as the one it was made from."""
+        fields = ("X", "kind", "columns", "names", "has_names")
+        container = cls(*(parts[name] for name in fields))
+        container.__dict__["_missing"] = parts["missing"]
+        return container
+
     def take(self, rows: Sequence[int]) -> Any:
         """Return these rows of X in X's own container."""
         if hasattr(self.X, "iloc"):
@@ -273,11 +295,12 @@ def _restore_extension(column: Column, dtype: Any) -> Any:
     if categories is not None:
         known = set(categories)
         if all(value is None or value in known for value in plain):
-            return pd.Series(pd.Categorical(plain, dtype=dtype))
+            return pd.Categorical(plain, dtype=dtype)
         return pd.Series(plain)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return pd.Series(pd.array(plain, dtype=dtype))
+            # What pandas.array does, at a fifth of its cost.
+            return dtype.construct_array_type()._from_sequence(plain, dtype=dtype)
         except (TypeError, ValueError, OverflowError):
             return pd.Series(plain)

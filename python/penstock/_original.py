@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import io
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from _penstock import InvalidArgumentError
-from penstock._model import ask, first_line
+from penstock._model import ask
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,25 +32,3 @@ def original_of(
         return predicted, probabilities if answers.has_probabilities else None, nanoseconds
 
     return original
-
-
-def pickled(model: Any) -> bytes:
-    """Return the model as joblib keeps it.
-
-    Raises
-    ------
-    InvalidArgumentError
-        It cannot be pickled; the message is a clause.
-    """
-    import joblib
-
-    kept = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            joblib.dump(model, kept)
-        except Exception as error:
-            raise InvalidArgumentError(
-                f"it cannot be pickled ({type(error).__name__}: {first_line(error)})"
-            ) from error
-    return kept.getvalue()

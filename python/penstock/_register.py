@@ -14,13 +14,15 @@ from penstock._containers import contain
 from penstock._export import Subject, export
 from penstock._export.parts import known_texts
 from penstock._model import answers_of, check_is_model
-from penstock._original import original_of, pickled
+from penstock._original import original_of
 from penstock._signature import signature_json
 from penstock._version import ModelVersion, home_folder
+from penstock._worker_form import worker_form
 
 if TYPE_CHECKING:
     from os import PathLike
 
+    from _penstock import PythonForm
     from penstock._adapter import Predictor
     from penstock._containers import Container
     from penstock._model import Answers
@@ -112,7 +114,7 @@ def register(
         columns=columns,
         known_texts=known_texts(model, container.names),
         original=original_of(model, container, answers),
-        python_object=lambda: pickled(model),
+        python_form=lambda: _python_form(model, container),
         native_hint=candidates.hint,
         details_json=json.dumps(_details(model, container, answers) | {"answer_kind": kind}),
         run=run or "",
@@ -144,6 +146,11 @@ def _output_of(
             f"types, probabilities, a threshold's sides, or the top k"
         ) from error
     return matched.spec, matched.kind
+
+
+def _python_form(model: Any, container: Container) -> PythonForm:
+    options, files = worker_form(model, container)
+    return json.dumps(options), list(files.items())
 
 
 def _details(model: Any, container: Container, answers: Answers) -> dict[str, Any]:

@@ -127,7 +127,7 @@ class ModelVersion:
         return f"{_microseconds(report['original_row_ns'])} us -> {_microseconds(native)} us"
 
     def predict(self, X: Any) -> Any:
-        """Return what the original's predict returns for X, through the native engine.
+        """Return what the original's predict returns for X, as the service answers it.
 
         With a predictor or an output: what that returns.
 
@@ -146,8 +146,8 @@ class ModelVersion:
         ------
         InvalidArgumentError
             X does not fit the model, or holds a value that the original refuses.
-        UnimplementedError
-            The model has no native form.
+        FailedPreconditionError
+            The model has no native form, and no Python here can run it.
         """
         predicted, probabilities = self._predictor().predict(self._columns(X))
         kind = self.details.get("answer_kind", "ndarray")
@@ -168,7 +168,7 @@ class ModelVersion:
         return predicted.astype(np.dtype(prediction["dtype"]), copy=False)
 
     def predict_proba(self, X: Any) -> Array:
-        """Return what the original's predict_proba returns for X, through the native engine.
+        """Return what the original's predict_proba returns for X, as the service answers it.
 
         Parameters
         ----------
@@ -197,7 +197,7 @@ class ModelVersion:
         return probabilities.astype(dtype, copy=False)
 
     def serve(self, port: int = 0, *, host: str = "127.0.0.1", admin_port: int = 0) -> Service:
-        """Start the native server for this version, in a process of its own.
+        """Start the server for this version, in a process of its own.
 
         The server ends when the handle is stopped, or when this process ends, however it ends.
 
@@ -217,8 +217,6 @@ class ModelVersion:
 
         Raises
         ------
-        UnimplementedError
-            The model has no native form: the worker that would serve it comes with a later release.
         FailedPreconditionError
             The server could not start; the message is the server's own.
 
@@ -228,11 +226,6 @@ class ModelVersion:
         ...     service.url.startswith("http://127.0.0.1:")
         True
         """
-        if self.engine == "python":
-            raise _penstock.UnimplementedError(
-                f"{self._spec} has no native form, and the Python worker that would serve it comes "
-                f"with a later release: {self.engine_reason}"
-            )
         return start_service(
             self._unpacked.path, self._spec, host=host, port=port, admin_port=admin_port
         )

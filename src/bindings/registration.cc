@@ -96,12 +96,19 @@ train::Candidate ToCandidate(const package::Signature& signature, nb::handle for
   return candidate;
 }
 
-// The bytes that a callable of Python returns. Takes the GIL.
-Result<std::string> BytesOf(nb::handle callable) {
+// What a callable of Python returns: a pair of JSON and files. Takes the GIL.
+Result<train::PythonForm> PythonFormOf(nb::handle callable) {
   const nb::gil_scoped_acquire gil;
   try {
-    const auto bytes = nb::cast<nb::bytes>(callable());
-    return std::string(bytes.c_str(), bytes.size());
+    const nb::object given = callable();
+    train::PythonForm form;
+    form.options = PENSTOCK_TRY(json::Parse(nb::cast<std::string>(given[0])));
+    for (const nb::handle file : given[1]) {
+      const auto bytes = nb::cast<nb::bytes>(file[1]);
+      form.files.emplace_back(nb::cast<std::string>(file[0]),
+                              std::string(bytes.c_str(), bytes.size()));
+    }
+    return form;
   } catch (const nb::python_error& error) {
     return FromPython(error);
   }
@@ -129,7 +136,7 @@ Result<Version> BuildAndCommit(const std::string& name, const std::filesystem::p
 
 Version Register(const std::string& name, const std::optional<std::string>& home,
                  const std::string& signature_json, nb::iterable candidates, nb::iterable columns,
-                 nb::callable original, nb::callable python_object, const std::string& native_hint,
+                 nb::callable original, nb::callable python_form, const std::string& native_hint,
                  const std::string& details_json, Texts known_texts, const std::string& run) {
   train::Submission submission;
   submission.signature =
@@ -141,7 +148,7 @@ Version Register(const std::string& name, const std::optional<std::string>& home
     Raise(InvalidArgument(fmt::format("known_texts is given for {} columns; {} were expected",
                                       known_texts.size(), submission.signature.inputs.size())));
   }
-  submission.python_object = [&] { return BytesOf(python_object); };
+  submission.python_form = [&] { return PythonFormOf(python_form); };
   submission.native_hint = native_hint;
   json::Value details = ParseOrRaise(details_json, "details_json");
   const config::Home found = FindHome(home, config::MissingHome::kMake);
@@ -236,7 +243,7 @@ void AddRegistration(nb::module_& module) {
       "path"_a.none());
   module.def("own_evaluator", &OwnEvaluator, "steps_json"_a, "arrays"_a);
   module.def("register", &Register, nb::kw_only(), "name"_a, "home"_a.none(), "signature_json"_a,
-             "candidates"_a, "columns"_a, "original"_a, "python_object"_a, "native_hint"_a,
+             "candidates"_a, "columns"_a, "original"_a, "python_form"_a, "native_hint"_a,
              "details_json"_a, "known_texts"_a = Texts(), "run"_a = "");
   module.def(
       "open_version",

@@ -66,10 +66,10 @@ struct ReadRowsCommand {
   std::string uri;
 };
 
-using Command = std::variant<PrintText, RegisterArguments, TrainArguments, ServeCommand,
-                             PredictCommand, ListCommand, ShowCommand, DiffCommand, RunsCommand,
-                             ShowRunCommand, DataHeadCommand, DataSchemaCommand, DoctorCommand,
-                             ReadRowsCommand>;
+using Command =
+    std::variant<PrintText, RegisterArguments, TrainArguments, ServeCommand, PredictCommand,
+                 ListCommand, ShowCommand, DiffCommand, RunsCommand, ShowRunCommand,
+                 DataHeadCommand, DataSchemaCommand, DoctorCommand, ReadRowsCommand>;
 
 // kInvalidArgument with one sentence for a line that no command understands.
 Result<Command> ParseCommandLine(const std::vector<std::string>& arguments);

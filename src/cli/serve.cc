@@ -43,6 +43,10 @@ std::vector<config::Setting> ServeSettings() {
           {.key = "serve.queue_requests_max", .is_number = true},
           {.key = "serve.inline_us_max", .is_number = true},
           {.key = "serve.beyond_limits"},
+          {.key = "serve.workers", .is_number = true},
+          {.key = "serve.python"},
+          {.key = "serve.worker_ms_max", .is_number = true},
+          {.key = "serve.worker_mb_max", .is_number = true},
           {.key = "serve.drain_ms", .is_number = true},
           {.key = "serve.drain_notice_ms", .is_number = true},
           {.key = "serve.log_json", .is_switch = true}};

@@ -5,19 +5,13 @@
 
 #include "engine/onnxruntime.h"
 #include "engine/own_evaluator.h"
+#include "engine/worker_engine.h"
 
 namespace penstock::engine {
 namespace {
 
 using package::EngineEntry;
 using package::EngineKind;
-
-Status NeedsWorker(std::string_view reason) {
-  return Unimplemented(
-      fmt::format("the model has no native form; a Python worker, which comes with a later "
-                  "release, will serve it{}{}",
-                  reason.empty() ? "" : ": ", reason));
-}
 
 }  // namespace
 
@@ -32,12 +26,12 @@ Result<std::unique_ptr<Model>> LoadBytes(const package::Signature& signature,
     case EngineKind::kPython:
       break;
   }
-  return NeedsWorker("");
+  return InvalidArgument("a Python worker runs a whole package; a file alone was given");
 }
 
 Result<std::unique_ptr<Model>> LoadEntry(const package::Package& package, const EngineEntry& entry,
                                          const LoadOptions& options) {
-  if (entry.kind == EngineKind::kPython) return NeedsWorker(package.manifest().engine_reason);
+  if (entry.kind == EngineKind::kPython) return LoadWorkers(package, entry, options);
   const std::string bytes = PENSTOCK_TRY(package.Read(entry.file));
   auto model = LoadBytes(package.manifest().signature, entry, bytes, options);
   if (model.ok()) return model;

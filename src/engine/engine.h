@@ -4,9 +4,11 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
+#include "engine/worker_options.h"
 #include "package/package.h"
 #include "package/tensors.h"
 
@@ -42,6 +44,8 @@ class Instance {
   virtual ~Instance() = default;
   // Answers every row of `input`. kInvalidArgument where the model refuses a value, else kInternal.
   virtual Status Predict(const package::Tensors& input, Predictions& output) = 0;
+  // Whom the next call is for: what the user's own code prints meanwhile is logged with it.
+  virtual void NameRequest(std::string_view) {}
 };
 
 // What a call costs, measured on made-up rows when the model was loaded; 0 where they could not be
@@ -65,6 +69,7 @@ struct LoadOptions {
   // Path of libonnxruntime.so.1; empty: PENSTOCK_ONNXRUNTIME, else beside this program or module.
   std::string onnxruntime;
   int64_t scratch_rows = 256;  // rows that the own evaluator works on at a time
+  WorkerOptions workers;
 };
 
 // Loads one engine entry of a package: used by parity, which tries each candidate.
@@ -76,8 +81,9 @@ Result<std::unique_ptr<Model>> LoadBytes(const package::Signature& signature,
                                          const package::EngineEntry& entry, std::string_view bytes,
                                          const LoadOptions& options = {});
 
-// Loads the first engine of the manifest that this program can run. kUnimplemented, with one
-// sentence, when only a Python worker could run it: that comes with a later release.
+// Loads the first engine of the manifest that this program can run. A model without a native form
+// is run by Python workers: kFailedPrecondition, with the reason, where this host has no suitable
+// Python.
 Result<std::unique_ptr<Model>> Load(const package::Package& package,
                                     const LoadOptions& options = {});
 

@@ -106,15 +106,14 @@ TEST_F(Packages, TheFirstEngineThatLoadsAnswers) {
   EXPECT_TRUE(answer.class_index.empty() && answer.probabilities.empty());
 }
 
-TEST_F(Packages, APythonOnlyPackageIsRefusedInOneSentence) {
+TEST_F(Packages, APythonPackageThatDoesNotSayWhatItNeedsIsRefusedInOneSentence) {
   const auto package =
       Write({{.kind = EngineKind::kPython, .file = "model"}}, "a pickle, never opened");
   const Status status = Load(package).status();
-  EXPECT_EQ(status.code(), Code::kUnimplemented);
+  EXPECT_EQ(status.code(), Code::kFailedPrecondition);
   EXPECT_EQ(status.message(),
-            "the model has no native form; a Python worker, which comes with a later release, will "
-            "serve it: a custom "
-            "class has no exporter; a scikit-learn estimator would be native");
+            "the package was made before Python workers and does not say what they need; register "
+            "the model again");
 }
 
 TEST_F(Packages, AFileThatDoesNotFitIsNamed) {

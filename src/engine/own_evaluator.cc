@@ -163,6 +163,9 @@ class OwnModel final : public Model {
   OwnModel(const package::Signature& signature, const package::EngineEntry& entry,
            OwnProgram program, int64_t rows)
       : signature_(signature), entry_(entry), program_(std::move(program)), scratch_rows_(rows) {
+    // Encoders tell a missing text from an empty one.
+    for (package::TensorSpec& tensor : entry_.encoding.tensors)
+      tensor.marks_missing = tensor.type == package::Type::kString;
     cost_ = MeasureCost(*this);
   }
 

@@ -254,7 +254,8 @@ void Preparation::Run(const OneHot& one_hot, double* cells) {
 
 double Preparation::CodeOf(size_t column, const package::Tensor& texts, int64_t row) const {
   const size_t cell = static_cast<size_t>(row * texts.width) + column;
-  if (texts.is_missing[cell] != 0) return std::numeric_limits<double>::quiet_NaN();
+  if (!texts.missing.empty() && texts.missing[cell] != 0)
+    return std::numeric_limits<double>::quiet_NaN();
   const auto found = codes_[column].find(std::string_view(texts.strings[cell]));
   return found == codes_[column].end() ? -1 : found->second;
 }

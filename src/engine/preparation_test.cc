@@ -113,7 +113,7 @@ TEST(Preparation, AMissingTextIsNotTheEmptyOne) {
   const Made made = Make(R"([{"op":"text","texts":[["", "a"]]}])", {.texts = 1});
   package::Tensor tensor{.type = package::Type::kString, .width = 1};
   tensor.strings = {"", "", "a", "b"};
-  tensor.is_missing = {0, 1, 0, 0};
+  tensor.missing = {0, 1, 0, 0};
   std::vector<double> cells(1);
   std::vector<double> codes;
   for (int64_t row = 0; row < 4; ++row) {

@@ -76,6 +76,22 @@ TEST(Process, GivesItsOutputAndExitCode) {
   EXPECT_EQ(*process.Wait(), 3);
 }
 
+TEST(Process, GetsTheVariablesThatItMayHaveAndAStdinOfItsOwn) {
+  setenv("KEPT_FROM_IT", "secret", 1);
+  setenv("GIVEN_TO_IT", "plain", 1);
+  SocketPair sockets = *MakeSocketPair();
+  Process process = *Process::Start(
+      {.program = "/bin/sh",
+       .arguments = {"-c", "read WORD; echo $WORD$KEPT_FROM_IT$GIVEN_TO_IT; echo oops >&2"},
+       .inherits_variable = [](std::string_view name) { return name != "KEPT_FROM_IT"; },
+       .stdin_descriptor = sockets.theirs.get(),
+       .pipe_stderr = true,
+       .joins_stdout = true});
+  ASSERT_EQ(write(sockets.ours.get(), "hello\n", 6), 6);
+  EXPECT_EQ(*ReadAll(process.stderr_pipe(), 100), "helloplain\noops\n");
+  EXPECT_EQ(*process.Wait(), 0);
+}
+
 TEST(Process, AProgramThatIsNotThereIsToldAtStart) {
   const Status status = Process::Start({.program = "/nowhere/program"}).status();
   EXPECT_EQ(status.code(), Code::kNotFound);

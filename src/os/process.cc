@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -41,10 +42,11 @@ Plan MakePlan(const ProcessOptions& options) {
   plan.argv.push_back(nullptr);
   for (char** variable = environ; *variable != nullptr; ++variable) {
     const std::string_view text = *variable;
-    const bool is_replaced = std::ranges::any_of(options.environment, [&](const auto& pair) {
-      return text.substr(0, text.find('=')) == pair.first;
-    });
-    if (!is_replaced) plan.variables.emplace_back(text);
+    const std::string_view name = text.substr(0, text.find('='));
+    const bool is_replaced = std::ranges::any_of(
+        options.environment, [&](const auto& pair) { return name == pair.first; });
+    const bool is_kept = !options.inherits_variable || options.inherits_variable(name);
+    if (!is_replaced && is_kept) plan.variables.emplace_back(text);
   }
   for (const auto& [name, value] : options.environment)
     plan.variables.push_back(fmt::format("{}={}", name, value));
@@ -63,7 +65,8 @@ void CloseFrom(int first) {
 }
 
 // Runs in the child; only async-signal-safe calls. Reports errno through `failure` and ends.
-// MakePipe gave descriptors above 2, so no dup2 here closes one that is still needed.
+// Pipes and sockets were made with descriptors above 2, so no dup2 here closes one that is still
+// needed.
 [[noreturn]] void Exec(const Plan& plan, const ProcessOptions& options, pid_t parent, int out,
                        int err, int failure) {
   if (options.dies_with_thread) {
@@ -75,10 +78,12 @@ void CloseFrom(int first) {
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
-  const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-  bool is_ready = null >= 0 && dup2(null, STDIN_FILENO) >= 0;
+  const int in = options.stdin_descriptor >= 0 ? options.stdin_descriptor
+                                               : open("/dev/null", O_RDWR | O_CLOEXEC);
+  bool is_ready = in >= 0 && dup2(in, STDIN_FILENO) >= 0;
   is_ready = is_ready && (out < 0 || dup2(out, STDOUT_FILENO) >= 0) &&
-             (err < 0 || dup2(err, STDERR_FILENO) >= 0);
+             (err < 0 || dup2(err, STDERR_FILENO) >= 0) &&
+             (!options.joins_stdout || dup2(STDERR_FILENO, STDOUT_FILENO) >= 0);
   // Descriptors that others opened without CLOEXEC stay out of the child.
   if (failure != 3) {
     dup2(failure, 3);
@@ -101,6 +106,15 @@ int ReadFailure(const FileDescriptor& pipe) {
   return count == static_cast<ssize_t>(sizeof(error)) ? error : 0;
 }
 
+// In a process whose stdin or stdout was closed, a pipe must not take their place.
+Status MoveAboveStandard(FileDescriptor& end) {
+  if (end.get() > STDERR_FILENO) return {};
+  FileDescriptor moved(fcntl(end.get(), F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
+  if (!moved.is_open()) return FromErrno(errno, "cannot move a descriptor");
+  end = std::move(moved);
+  return {};
+}
+
 int ExitCodeOf(int wait_status) {
   return WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 128 + WTERMSIG(wait_status);
 }
@@ -113,14 +127,21 @@ Result<Pipe> MakePipe() {
   Pipe pipe;
   pipe.read = FileDescriptor(ends[0]);
   pipe.write = FileDescriptor(ends[1]);
-  for (FileDescriptor* end : {&pipe.read, &pipe.write}) {
-    // In a process whose stdin or stdout was closed, a pipe must not take their place.
-    if (end->get() > STDERR_FILENO) continue;
-    FileDescriptor moved(fcntl(end->get(), F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
-    if (!moved.is_open()) return FromErrno(errno, "cannot make a pipe");
-    *end = std::move(moved);
-  }
+  PENSTOCK_TRY(MoveAboveStandard(pipe.read));
+  PENSTOCK_TRY(MoveAboveStandard(pipe.write));
   return pipe;
+}
+
+Result<SocketPair> MakeSocketPair() {
+  int ends[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+    return FromErrno(errno, "cannot make a socket pair");
+  SocketPair pair;
+  pair.ours = FileDescriptor(ends[0]);
+  pair.theirs = FileDescriptor(ends[1]);
+  PENSTOCK_TRY(MoveAboveStandard(pair.ours));
+  PENSTOCK_TRY(MoveAboveStandard(pair.theirs));
+  return pair;
 }
 
 Result<Process> Process::Start(const ProcessOptions& options) {

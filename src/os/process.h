@@ -5,8 +5,10 @@
 
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -22,12 +24,23 @@ struct Pipe {
 // Both ends close on exec.
 Result<Pipe> MakePipe();
 
+struct SocketPair {
+  FileDescriptor ours;
+  FileDescriptor theirs;
+};
+// Two connected stream sockets; both close on exec.
+Result<SocketPair> MakeSocketPair();
+
 struct ProcessOptions {
   std::filesystem::path program;
   std::vector<std::string> arguments;                            // without argv[0]
   std::vector<std::pair<std::string, std::string>> environment;  // added to this process's
+  // Of this process's variables, those that the child gets; empty: all.
+  std::function<bool(std::string_view name)> inherits_variable;
+  int stdin_descriptor = -1;  // borrowed; the child's stdin, else that is /dev/null
   bool pipe_stdout = false;
   bool pipe_stderr = false;
+  bool joins_stdout = false;  // what the child writes to stdout goes where its stderr goes
   // The child is killed (SIGKILL) when the thread that started it ends: only for threads that
   // outlive the child.
   bool dies_with_thread = false;
@@ -38,7 +51,7 @@ struct ProcessOptions {
 // A running child. Destruction kills it and waits. Not for two threads at once, except for Kill.
 class Process {
  public:
-  // Starts the program with no descriptor of this process but stdin (/dev/null), stdout and stderr.
+  // Starts the program with no descriptor of this process but stdin, stdout and stderr.
   // Only async-signal-safe calls run between fork and exec, so it is safe in a process with
   // threads.
   static Result<Process> Start(const ProcessOptions& options);

@@ -21,14 +21,14 @@ enum class EngineKind { kOwn, kOnnxRuntime, kPython };
 
 std::string_view EngineKindName(EngineKind kind);  // "own", "onnxruntime", "python"
 
-// One way to execute the package; a manifest lists them in order of preference. kPython is recorded
-// for models that have no native form; this release refuses to serve it.
+// One way to execute the package; a manifest lists them in order of preference. kPython is
+// for models that have no native form: workers run the original.
 struct EngineEntry {
   EngineKind kind = EngineKind::kOwn;
-  std::string file;  // relative path: "evaluator.safetensors", "model.onnx", "python/model.joblib"
+  std::string file;  // relative path: "evaluator.safetensors", "model.onnx", "python/model.pickle"
   Type precision = Type::kFloat64;  // kFloat64 or kFloat32: of what it computes and returns
   Encoding encoding;                // empty for kPython
-  json::Value options;              // engine-specific: ONNX output names
+  json::Value options;              // engine-specific: ONNX output names, the interpreter
 };
 
 struct FileEntry {

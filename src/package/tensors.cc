@@ -152,6 +152,8 @@ Tensors::Tensors(const Signature* signature, const Encoding* encoding, Limits li
   for (size_t t = 0; t < encoding->tensors.size(); ++t) {
     const TensorSpec& spec = encoding->tensors[t];
     tensors_.push_back({.type = spec.type, .width = static_cast<int64_t>(spec.columns.size())});
+    marks_missing_.push_back(spec.marks_missing &&
+                             (spec.type == Type::kInt64 || spec.type == Type::kString));
     for (size_t i = 0; i < spec.columns.size(); ++i) {
       Place& place = places_[static_cast<size_t>(spec.columns[i])];
       place.tensor = static_cast<int>(t);
@@ -180,7 +182,8 @@ void Tensors::PlanQuickStore(int column) {
 void Tensors::Resize(int64_t rows) {
   PENSTOCK_CHECK(rows >= 0);
   rows_ = 0;
-  for (Tensor& tensor : tensors_) {
+  for (size_t t = 0; t < tensors_.size(); ++t) {
+    Tensor& tensor = tensors_[t];
     const size_t count = static_cast<size_t>(rows) * static_cast<size_t>(tensor.width);
     if (tensor.type == Type::kFloat64) {
       tensor.float64.resize(count);
@@ -190,8 +193,8 @@ void Tensors::Resize(int64_t rows) {
       tensor.int64.resize(count);
     } else if (tensor.strings.size() < count) {
       tensor.strings.resize(count);
-      tensor.is_missing.resize(count);
     }
+    if (marks_missing_[t]) tensor.missing.resize(count);
   }
   rows_ = rows;
   LocatePlaces();
@@ -202,7 +205,7 @@ size_t Tensors::bytes() const {
   for (const Tensor& tensor : tensors_) {
     bytes += tensor.float64.capacity() * sizeof(double) +
              tensor.float32.capacity() * sizeof(float) + tensor.int64.capacity() * sizeof(int64_t) +
-             tensor.strings.capacity() * sizeof(std::string) + tensor.is_missing.capacity();
+             tensor.strings.capacity() * sizeof(std::string) + tensor.missing.capacity();
   }
   return bytes;
 }
@@ -242,10 +245,11 @@ void Tensors::StoreNumber(int64_t row, int column, double value) {
       break;
     case Type::kInt64:
       tensor.int64[cell] = static_cast<int64_t>(value);
+      Mark(row, column, false);
       break;
     case Type::kString:
       tensor.strings[cell] = value == 0 ? "False" : "True";  // only a bool column comes here
-      tensor.is_missing[cell] = 0;
+      Mark(row, column, false);
       break;
     case Type::kBool:
       break;
@@ -311,6 +315,7 @@ Status Tensors::SetIntegerSlowly(int64_t row, int column, int64_t value) {
   const size_t cell = static_cast<size_t>(row * tensor.width + place.offset);
   if (place.tensor_type == Type::kInt64) {
     tensor.int64[cell] = value;
+    Mark(row, column, false);
   } else if (place.tensor_type == Type::kFloat32) {
     tensor.float32[cell] = static_cast<float>(value);  // one rounding, as NumPy's astype
   } else if (input.type == Type::kFloat32) {
@@ -335,11 +340,18 @@ void Tensors::StoreString(int64_t row, int column, std::string_view value) {
   const Place& place = places_[static_cast<size_t>(column)];
   Tensor& tensor = tensors_[static_cast<size_t>(place.tensor)];
   const auto at = static_cast<size_t>(row * tensor.width + place.offset);
-  tensor.is_missing[at] = 0;
   std::string& cell = tensor.strings[at];
   const size_t capacity = cell.capacity();
   cell.assign(value);
   text_bytes_ += cell.capacity() - capacity;
+  Mark(row, column, false);
+}
+
+void Tensors::Mark(int64_t row, int column, bool is_missing) {
+  const Place& place = places_[static_cast<size_t>(column)];
+  Tensor& tensor = tensors_[static_cast<size_t>(place.tensor)];
+  if (tensor.missing.empty()) return;
+  tensor.missing[static_cast<size_t>(row * tensor.width + place.offset)] = is_missing ? 1 : 0;
 }
 
 Status Tensors::SetBool(int64_t row, int column, bool value) {
@@ -358,16 +370,21 @@ Status Tensors::SetMissing(int64_t row, int column) {
     return InvalidArgument(std::move(message));
   }
   const Place& place = places_[static_cast<size_t>(column)];
+  Tensor& tensor = tensors_[static_cast<size_t>(place.tensor)];
+  const auto cell = static_cast<size_t>(row * tensor.width + place.offset);
+  if (place.tensor_type == Type::kInt64 && !tensor.missing.empty()) {
+    tensor.int64[cell] = 0;
+    Mark(row, column, true);
+    return {};
+  }
   if (place.tensor_type == Type::kInt64) {
     return InvalidArgument(fmt::format(
         "column '{}' is missing (null); the engine has no missing integers, so {} was expected",
         input.name, ExpectedOf(input.type)));
   }
   if (place.tensor_type == Type::kString) {
-    Tensor& tensor = tensors_[static_cast<size_t>(place.tensor)];
-    const auto at = static_cast<size_t>(row * tensor.width + place.offset);
-    tensor.strings[at].clear();
-    tensor.is_missing[at] = 1;
+    tensor.strings[cell].clear();
+    Mark(row, column, true);
     return {};
   }
   StoreNumber(row, column, std::numeric_limits<double>::quiet_NaN());

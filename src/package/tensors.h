@@ -22,6 +22,9 @@ struct TensorSpec {
   Type type =
       Type::kFloat64;  // element type; kBool is not used, booleans are numbers or strings here
   std::vector<int> columns;  // indices into Signature::inputs, in the tensor's order
+  // Missing integers and strings stand in Tensor::missing. Not part of penstock.json: an engine
+  // that can tell them from a value says so when it is loaded.
+  bool marks_missing = false;
 };
 
 struct Encoding {
@@ -46,7 +49,9 @@ struct Tensor {
   std::vector<float> float32;
   std::vector<int64_t> int64;
   std::vector<std::string> strings;
-  std::vector<uint8_t> is_missing;  // beside strings: 1 where "" stands for a missing value
+  // 1 where a value is missing; empty unless the encoding marks them. Numbers of floating point are
+  // NaN instead.
+  std::vector<uint8_t> missing;
 };
 
 // Which values the setters refuse.
@@ -93,7 +98,7 @@ class Tensors {
   // tensors).
   Status SetBool(int64_t row, int column, bool value);
   // NaN in tensors of floating point numbers, "" in tensors of strings; refused where the tensor
-  // holds integers.
+  // holds integers that have no mark for it.
   Status SetMissing(int64_t row, int column);
 
  private:
@@ -112,6 +117,7 @@ class Tensors {
 
   void LocatePlaces();
   void StoreString(int64_t row, int column, std::string_view value);
+  void Mark(int64_t row, int column, bool is_missing);
   void PlanQuickStore(int column);
   Status SetNumberSlowly(int64_t row, int column, double value);
   Status SetIntegerSlowly(int64_t row, int column, int64_t value);
@@ -123,6 +129,7 @@ class Tensors {
   Limits limits_;
   std::vector<Place> places_;  // by column
   std::vector<Tensor> tensors_;
+  std::vector<bool> marks_missing_;  // by tensor
   size_t text_bytes_ = 0;  // capacities of the strings: each keeps that of the longest it has held
   int64_t rows_ = 0;
 };

@@ -21,6 +21,7 @@
 #include "base/ids.h"
 #include "base/version.h"
 #include "config/flags.h"
+#include "engine/engine.h"
 #include "follow/pinned_source.h"
 #include "http/server.h"
 #include "json/value.h"
@@ -42,6 +43,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
+constexpr int kDefaultWorkersMax = 4;
 constexpr int64_t kMillisecondsMax = 24 * 60 * 60 * 1000;
 constexpr int kArenasMax =
     2;  // of malloc: loops do not allocate in a steady state, so more only cost memory
@@ -71,13 +73,18 @@ struct Settings {
   std::string beyond_limits = "refuse";
   std::string announce = "text";
   std::string onnxruntime;
+  int64_t workers = 0;
+  std::string python;
+  int64_t worker_ms_max = engine::WorkerOptions().call_ms_max;
+  int64_t worker_mb_max = 0;
   bool log_json = false;
 
   serve::ModelId id;
 };
 
 config::Flags FlagsOf(Settings& settings) {
-  config::Flags flags("penstock-server", "Serves one package over HTTP, without Python.");
+  config::Flags flags("penstock-server",
+                      "Serves one package over HTTP, without Python where it is native.");
   flags.Positional("PACKAGE", "folder of the package", settings.package);
   flags.String("as",
                "NAME@N: the name and version under which it is served, such as churn@3 (required)",
@@ -119,6 +126,16 @@ config::Flags FlagsOf(Settings& settings) {
   flags.String("onnxruntime",
                "path of libonnxruntime.so.1; else PENSTOCK_ONNXRUNTIME, else beside this program",
                settings.onnxruntime);
+  flags.Int("workers",
+            "Python processes for a model that has no native form; 0: as many as CPUs may be used, "
+            "at most 4",
+            settings.workers, {.min = 0, .max = engine::kWorkersMax});
+  flags.String("python", "path of the Python that workers run; else the one of the registration",
+               settings.python);
+  flags.Int("worker-ms-max", "time for a call to a worker, which is ended then",
+            settings.worker_ms_max, {.min = 1, .max = kMillisecondsMax});
+  flags.Int("worker-mb-max", "MiB of memory of a worker, which is ended beyond; 0: no limit",
+            settings.worker_mb_max, {.min = 0, .max = 1'000'000'000});
   flags.Switch("log-json", "log records as JSON", settings.log_json);
   return flags;
 }
@@ -155,6 +172,7 @@ Status Complete(Settings& settings) {
         "this program inherits",
         settings.until_eof));
   }
+  if (settings.workers == 0) settings.workers = std::min(os::AvailableCpus(), kDefaultWorkersMax);
   if (settings.loops == 0) settings.loops = std::min(os::AvailableCpus(), http::kLoopsMax);
   return {};
 }
@@ -181,13 +199,14 @@ class Program {
       : settings_(settings),
         ends_(ends),
         loops_(static_cast<int>(settings.loops)),
+        threads_(std::max(loops_, static_cast<int>(settings.workers))),
         sink_(STDERR_FILENO,
               settings.log_json ? observe::LogFormat::kJson : observe::LogFormat::kText),
         logger_(&sink_, &clock_),
-        metrics_(2 * loops_),
+        metrics_(loops_ + threads_),
         unrouted_(metrics_, "", 0),
         board_(loops_),
-        executor_({.threads = loops_, .queue_requests_max = settings.queue_requests_max}) {}
+        executor_({.threads = threads_, .queue_requests_max = settings.queue_requests_max}) {}
 
   // Serves until it is asked to end; then drains. An error when it could not serve.
   Status Run() {
@@ -195,7 +214,7 @@ class Program {
     follow::PinnedSource source(
         {.package = settings_.package,
          .id = settings_.id,
-         .snapshot = {.engine = {.onnxruntime = settings_.onnxruntime},
+         .snapshot = {.engine = {.onnxruntime = settings_.onnxruntime, .workers = Workers()},
                       .answers_beyond_limits = settings_.beyond_limits == "answer"}},
         {.files = os::FileSystem::System(),
          .clock = clock_,
@@ -212,6 +231,30 @@ class Program {
   }
 
  private:
+  engine::WorkerOptions Workers() {
+    return {.workers = static_cast<int>(settings_.workers),
+            .python = settings_.python,
+            .call_ms_max = settings_.worker_ms_max,
+            .memory_mb_max = settings_.worker_mb_max,
+            .note = [this](const engine::WorkerNote& note) { Log(note); }};
+  }
+
+  void Log(const engine::WorkerNote& note) {
+    const int64_t worker = note.worker;
+    switch (note.kind) {
+      case engine::WorkerNote::Kind::kOutput:
+        return logger_.Info("a worker printed",
+                            {{"worker", worker}, {"id", note.request}, {"text", note.text}});
+      case engine::WorkerNote::Kind::kStarted:
+        health_.SetEngineState({});
+        return logger_.Info("a worker is ready", {{"worker", worker}, {"python", note.text}});
+      case engine::WorkerNote::Kind::kEnded:
+        return logger_.Error("a worker ended", {{"worker", worker}, {"reason", note.text}});
+      case engine::WorkerNote::Kind::kNoneRuns:
+        return health_.SetEngineState(Unavailable(note.text));
+    }
+  }
+
   Status Listen() {
     const protocol::ServiceOptions options{
         .limits = settings_.features,
@@ -283,6 +326,7 @@ class Program {
   const Settings& settings_;
   os::EndWatch& ends_;
   const int loops_;
+  const int threads_;  // of the executor: a call to a worker keeps one
   const Clock& clock_ = Clock::System();
   observe::LineSink sink_;
   observe::Logger logger_;

@@ -36,6 +36,12 @@ Value ModelReport(const serve::Snapshot& snapshot, bool is_default) {
   return report;
 }
 
+std::string_view StatusOf(const serve::Health& health) {
+  if (health.is_ready()) return "ready";
+  if (health.is_draining()) return "draining";
+  return health.is_serving() ? "failing" : "starting";
+}
+
 }  // namespace
 
 std::string HealthReport(const serve::Health& health, const serve::RouteBoard& board,
@@ -51,8 +57,7 @@ std::string HealthReport(const serve::Health& health, const serve::RouteBoard& b
                                {"epoch", static_cast<int64_t>(board.epoch())}};
   if (tells_location) source_report.Set("location", source.location);
   const std::string reason = health.Reason();
-  Value report = Object{
-      {"status", health.is_ready() ? "ready" : (health.is_draining() ? "draining" : "starting")}};
+  Value report = Object{{"status", StatusOf(health)}};
   if (!reason.empty()) report.Set("detail", reason);
   report.Set("server", fmt::format("penstock-server {}", kVersion));
   report.Set("models", std::move(models));

@@ -90,6 +90,7 @@ void Prediction::Begin(int http_status, std::string_view content_type) const {
 }
 
 int Prediction::Answer(serve::Workspace& workspace) const {
+  workspace.instance->NameRequest(id.text());
   Status predicted = workspace.instance->Predict(workspace.input, workspace.output);
   return Finish(std::move(predicted), workspace.output, {.count = workspace.input.rows()});
 }

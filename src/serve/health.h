@@ -15,8 +15,12 @@ class Health {
   // Ready once routes are published, until draining starts.
   void SetServing() { is_serving_.store(true, std::memory_order_release); }
   void SetDraining() { is_draining_.store(true, std::memory_order_release); }
-  bool is_ready() const { return is_serving_.load(std::memory_order_acquire) && !is_draining(); }
+  bool is_ready() const { return is_serving() && is_engine_ok_.load() && !is_draining(); }
+  bool is_serving() const { return is_serving_.load(std::memory_order_acquire); }
   bool is_draining() const { return is_draining_.load(std::memory_order_acquire); }
+  // An error while an engine that was loaded cannot answer: its processes end as soon as they are
+  // started. OK once it can again.
+  void SetEngineState(Status state);
   // One sentence: why it is not ready; empty when it is.
   std::string Reason() const;
 
@@ -33,7 +37,9 @@ class Health {
  private:
   std::atomic<bool> is_serving_ = false;
   std::atomic<bool> is_draining_ = false;
+  std::atomic<bool> is_engine_ok_ = true;
   mutable std::mutex mutex_;
+  Status engine_;
   RouteSource source_;
 };
 

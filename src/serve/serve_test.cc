@@ -307,6 +307,11 @@ TEST(Health, IsReadyFromTheFirstRoutesUntilDraining) {
   health.SetServing();
   EXPECT_TRUE(health.is_ready());
   EXPECT_EQ(health.Reason(), "");
+  health.SetEngineState(Unavailable("worker 1 exited with code 1"));
+  EXPECT_FALSE(health.is_ready());
+  EXPECT_THAT(health.Reason(), HasSubstr("cannot be run: worker 1 exited with code 1"));
+  health.SetEngineState({});
+  EXPECT_TRUE(health.is_ready());
   health.SetDraining();
   EXPECT_FALSE(health.is_ready());
   EXPECT_THAT(health.Reason(), HasSubstr("shutting down"));

@@ -13,8 +13,6 @@
 namespace penstock::train {
 namespace {
 
-constexpr std::string_view kPythonFile = "python/model.joblib";
-
 // Ends a sentence's clause where the next begins.
 std::string WithoutPeriod(std::string text) {
   while (!text.empty() && (text.back() == '.' || text.back() == ' ')) text.pop_back();
@@ -103,6 +101,18 @@ Result<json::Value> Examples(const package::Signature& signature, const Columns&
   return value;
 }
 
+Status KeepPythonForm(PythonForm form, package::Draft& draft) {
+  if (form.files.empty()) return InvalidArgument("it has no file");
+  draft.manifest.engines.push_back({.kind = package::EngineKind::kPython,
+                                    .file = form.files[0].first,
+                                    .options = std::move(form.options)});
+  for (auto& [path, bytes] : form.files) {
+    PENSTOCK_TRY(package::CheckPath(path));
+    draft.contents.emplace_back(std::move(path), std::move(bytes));
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<BuiltPackage> BuildPackage(Submission submission, Original& original,
@@ -122,17 +132,20 @@ Result<BuiltPackage> BuildPackage(Submission submission, Original& original,
     manifest.engines.push_back(chosen.entry);
     built.draft.contents.emplace_back(chosen.entry.file, std::move(chosen.bytes));
   } else {
-    Result<std::string> object = InvalidArgument("none was given");
-    if (submission.python_object) object = submission.python_object();
-    if (object.status().exception() != nullptr) return object.status();
-    if (!object.ok()) {
+    Result<PythonForm> form = InvalidArgument("none was given");
+    if (submission.python_form) form = submission.python_form();
+    if (form.status().exception() != nullptr) return form.status();
+    if (form.ok()) {
+      const Status kept = KeepPythonForm(*std::move(form), built.draft);
+      if (!kept.ok()) form = kept;
+    }
+    if (!form.ok()) {
       return InvalidArgument(
           fmt::format("no native form passed and there is no Python object to keep ({}): {}",
-                      object.status().message(), manifest.engine_reason));
+                      form.status().message(), manifest.engine_reason));
     }
-    manifest.engines.push_back(
-        {.kind = package::EngineKind::kPython, .file = std::string(kPythonFile)});
-    built.draft.contents.emplace_back(kPythonFile, *std::move(object));
+    // Workers run the original, which refuses for itself what it refuses.
+    manifest.signature = submission.signature;
   }
   built.draft.contents.emplace_back("parity.json", json::WritePretty(report.ToJson()));
   built.draft.contents.emplace_back("examples.json", json::WritePretty(examples));

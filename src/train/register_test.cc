@@ -85,7 +85,11 @@ Submission RegionsSubmission() {
                  .encoding = {.tensors = {{.name = "region", .type = Type::kString, .columns = {0}},
                                           {.name = "age", .columns = {1}}}}},
        .bytes = "the model"}};
-  submission.python_object = [] { return Result<std::string>("a pickle"); };
+  submission.python_form = [] {
+    return Result<PythonForm>(PythonForm{
+        .options = json::Object{{"rows", "python/rows.pickle"}},
+        .files = {{"python/model.pickle", "a pickle"}, {"python/rows.pickle", "columns"}}});
+  };
   submission.native_hint = "the own evaluator does not have one-hot encoders yet.";
   return submission;
 }
@@ -168,13 +172,16 @@ TEST(BuildPackage, WithoutANativeFormTheObjectIsRecorded) {
   const BuiltPackage built = *BuildPackage(submission, original, {});
   EXPECT_EQ(built.draft.manifest.engines[0].kind, package::EngineKind::kPython);
   EXPECT_EQ(built.draft.contents[0],
-            std::pair(std::string("python/model.joblib"), std::string("a pickle")));
+            std::pair(std::string("python/model.pickle"), std::string("a pickle")));
+  EXPECT_EQ(built.draft.manifest.engines[0].file, "python/model.pickle");
+  EXPECT_EQ(json::Write(built.draft.manifest.engines[0].options),
+            R"({"rows":"python/rows.pickle"})");
   EXPECT_EQ(
       built.draft.manifest.engine_reason,
       "Python worker: the model has no native form; skl2onnx has no converter for 'Regions'.");
 
-  submission.python_object = [] {
-    return Result<std::string>(InvalidArgument("it cannot be pickled"));
+  submission.python_form = [] {
+    return Result<PythonForm>(InvalidArgument("it cannot be pickled"));
   };
   EXPECT_THAT(BuildPackage(submission, original, {}).status().message(),
               HasSubstr("there is no Python object to keep (it cannot be pickled): Python worker"));
@@ -183,9 +190,9 @@ TEST(BuildPackage, WithoutANativeFormTheObjectIsRecorded) {
 TEST(BuildPackage, WithANativeFormTheObjectIsNotMade) {
   Regions original;
   Submission submission = RegionsSubmission();
-  submission.python_object = []() -> Result<std::string> {
+  submission.python_form = []() -> Result<PythonForm> {
     ADD_FAILURE() << "a large model is in memory twice";
-    return std::string();
+    return PythonForm();
   };
   EXPECT_TRUE(BuildPackage(submission, original, WithRegions()).ok());
 }

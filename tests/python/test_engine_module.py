@@ -98,7 +98,7 @@ def register(
         "candidates": [linear_form()],
         "columns": columns,
         "original": model,
-        "python_object": lambda: b"a pickle",
+        "python_form": lambda: ("{}", [("python/model.pickle", b"a pickle")]),
         "native_hint": "",
         "details_json": '{"by": "a test"}',
     }
@@ -348,7 +348,7 @@ SLOW = """
     _penstock.register(
         name="slow", home="home", signature_json=json.dumps(signature), candidates=[form],
         columns=[np.random.default_rng(0).normal(size=100_000)], original=original,
-        python_object=lambda: b"", native_hint="", details_json="{}",
+        python_form=lambda: ("{}", [("m", b"")]), native_hint="", details_json="{}",
     )
 """
 

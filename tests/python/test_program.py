@@ -146,30 +146,21 @@ def test_serve_takes_the_version_that_is_named(model: LogisticRegression) -> Non
         assert answer["predictions"] == expected.predict(pd.DataFrame([row])).tolist()
 
 
-@pytest.mark.parametrize("how", ["serve", "predict", "server"])
-def test_a_model_without_native_form_is_refused_in_one_sentence(
-    model: LogisticRegression, how: str
-) -> None:
+def test_a_model_without_native_form_is_answered_by_workers(model: LogisticRegression) -> None:
     X = pd.read_csv("rows.csv")
-    joblib.dump(
-        make_pipeline(FunctionTransformer(np.log1p), LogisticRegression()).fit(X, X["age"] > 10),
-        "model.joblib",
-    )
+    logged = make_pipeline(FunctionTransformer(np.log1p), LogisticRegression()).fit(X, X["age"] > 9)
+    joblib.dump(logged, "model.joblib")
     assert penstock(*REGISTER).stdout.startswith("churn@2  not native: ")
-    package = json.loads(penstock("models", "show", "churn", "--json").stdout)["path"]
-    commands = {
-        "serve": [PENSTOCK, "serve", "churn", *PORTS],
-        "predict": [PENSTOCK, "predict", "churn", "--features", "-"],
-        "server": [PENSTOCK.with_name("penstock-server"), package, "--as", "churn@2", *PORTS],
-    }
-    body = json.dumps({"features": [[5, 7.5]]})
-    done = subprocess.run(
-        commands[how], input=body, capture_output=True, text=True, timeout=60, check=False
-    )
-    assert (done.returncode, done.stdout) == (8, "")  # UNIMPLEMENTED
-    (sentence,) = done.stderr.splitlines()
-    assert re.match("penstock(-server)?: the model has no native form; a Python worker", sentence)
-    assert "FunctionTransformer" in sentence
+    shown = penstock("models", "show", "churn").stdout
+    assert "engine    Python worker: " in shown
+    assert "FunctionTransformer is none of its scalers" in shown
+    row = {"age": 5, "income": 7.5}
+    expected = logged.predict(pd.DataFrame([row])).tolist()
+    told = json.dumps({"features": row})
+    answer = json.loads(penstock("predict", "churn", "--features", "-", told=told).stdout)
+    assert answer["predictions"] == expected
+    with serving("churn") as (_, first_line):
+        assert ask(first_line, row)["predictions"] == expected
 
 
 def test_serve_tells_that_its_port_is_taken(model: LogisticRegression) -> None:
