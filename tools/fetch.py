@@ -104,7 +104,8 @@ def unpack(archive: Path, target: Path) -> Path:
 
 def download_package(part: dict[str, Any], scratch: Path) -> Path:
     """Download an npm package, unpack it and return its root. The npm client comes from a wheel and
-    is gone afterwards: Debian's is old and comes with hundreds of packages. No script of the package runs.
+    is gone afterwards: Debian's is old and comes with hundreds of packages. No script of the
+    package runs.
     """
     what = f"{part['package']} {part['version']}"
     client_scratch = scratch / "client"

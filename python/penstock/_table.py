@@ -65,13 +65,13 @@ class Table:
         ModuleNotFoundError
             pyarrow is not installed.
         """
-        pyarrow = _pyarrow()
+        kind = _pyarrow().RecordBatchReader
         with self._lock:
             if self._table is not None:
                 reader: pyarrow.RecordBatchReader = self._table.to_reader()
                 return reader
-            stream = pyarrow.RecordBatchReader.from_stream(self._source)
-        return pyarrow.RecordBatchReader.from_batches(stream.schema, self._batches(stream))
+            stream = kind.from_stream(self._source)
+        return kind.from_batches(stream.schema, self._batches(stream))
 
     def _batches(self, stream: pyarrow.RecordBatchReader) -> Iterator[pyarrow.RecordBatch]:
         while True:

@@ -12,9 +12,10 @@
 #define PENSTOCK_DUCKDB_FUNCTIONS(X)                                                              \
   X(library_version)                                                                              \
   X(create_config)                                                                                \
-  X(set_config) X(destroy_config) X(open_ext) X(close) X(connect) X(disconnect) X(interrupt)      \
-      X(query) X(destroy_result) X(extract_statements) X(extract_statements_error)                \
-          X(destroy_extracted) X(prepare_extracted_statement) X(prepare_error) X(destroy_prepare) \
+  X(set_config)                                                                                   \
+  X(destroy_config) X(open_ext) X(close) X(connect) X(disconnect) X(interrupt) X(query)           \
+      X(destroy_result) X(extract_statements) X(extract_statements_error) X(destroy_extracted)    \
+          X(prepare_extracted_statement) X(prepare_error) X(destroy_prepare)                      \
               X(prepared_statement_type) X(nparams) X(prepared_statement_column_count)            \
                   X(prepared_statement_column_name) X(prepared_statement_column_logical_type)     \
                       X(get_type_id) X(destroy_logical_type) X(pending_prepared_streaming)        \
@@ -35,6 +36,7 @@ class DuckdbLibrary {
   static Result<std::shared_ptr<const DuckdbLibrary>> Open();
 
   // duckdb_open_ext and so on, without their prefix.
+  // NOLINTNEXTLINE(bugprone-macro-parentheses): the name of a member
 #define PENSTOCK_DECLARE(name) decltype(&::duckdb_##name) name = nullptr;
   PENSTOCK_DUCKDB_FUNCTIONS(PENSTOCK_DECLARE)
 #undef PENSTOCK_DECLARE

@@ -273,7 +273,7 @@ Result<DuckdbHandle<duckdb_data_chunk>> DuckdbSession::Fetch() {
   // A result that failed ends like one that is complete.
   const char* error = library_->result_error(&result_);
   if (error == nullptr || *error == '\0') return chunk;
-  const Status status = FromDuckdb(error);
+  Status status = FromDuckdb(error);
   return status.code() == Code::kCancelled && !is_interrupted_ ? AskAgain() : status;
 }
 
@@ -287,7 +287,7 @@ Status DuckdbSession::AskAgain() {
     *chunk.out() = library_->fetch_chunk(result_);
   } while (chunk.get() != nullptr);
   const char* error = library_->result_error(&result_);
-  const Status status = FromDuckdb(error == nullptr ? "" : error);
+  Status status = FromDuckdb(error == nullptr ? "" : error);
   if (status.code() != Code::kCancelled && !status.message().empty()) return status;
   return {Code::kAborted, "DuckDB stopped in the middle and did not say why; read it again"};
 }
