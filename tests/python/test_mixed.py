@@ -163,14 +163,24 @@ def test_a_missing_text_is_not_the_empty_one(people: pd.DataFrame) -> None:
 def test_a_marker_and_an_empty_column_are_left_as_scikit_learn_does(check_same) -> None:
     random = np.random.default_rng(0)
     X = random.normal(size=(300, 4))
-    X[random.random(X.shape) < 0.2] = -9
-    X[:, 2] = -9
+    X[random.random(X.shape) < 0.2] = -9.1
+    X[:, 2] = -9.1
     for options in ({}, {"keep_empty_features": True}, {"add_indicator": True}):
-        imputer = SimpleImputer(missing_values=-9, **options)
+        imputer = SimpleImputer(missing_values=-9.1, **options)
         model = make_pipeline(imputer, Ridge()).fit(X, X[:, 0] * 2)
         version = penstock.register(model, X, name="m")
         assert version.engine == "own", version.engine_reason
         check_same(version, model, X, exact=False)
+
+
+def test_a_marker_of_float32_rows_is_a_float32(check_same) -> None:
+    X = np.random.default_rng(0).normal(size=(300, 3)).astype(np.float32)
+    X[::4, 1] = np.float32(-9.1)
+    forest = RandomForestClassifier(5, random_state=0)
+    model = make_pipeline(SimpleImputer(missing_values=-9.1), forest).fit(X, X[:, 0] > 0)
+    assert model[0].transform(X)[0, 1] > -9
+    version = penstock.register(model, X, name="m", engine="own")
+    check_same(version, model, X)
 
 
 class Shouting(OneHotEncoder):
@@ -182,14 +192,17 @@ class Shouting(OneHotEncoder):
     ("steps", "reason"),
     [
         ([(Shouting(), TEXTS)], "Shouting is none of its scalers"),
+        ([("passthrough", ["age"]), (OneHotEncoder(), TEXTS)], "weighs what its transformers"),
         ([("passthrough", ["age"]), (FunctionTransformer(np.log1p), ["age"])], "FunctionTransf"),
         ([(SimpleImputer(strategy="most_frequent"), TEXTS)], "holds? text where Random"),
     ],
-    ids=["subclass", "function", "text"],
+    ids=["subclass", "weights", "function", "text"],
 )
 def test_what_no_step_repeats_is_refused_with_the_reason(people, steps, reason: str) -> None:
     X, y = people, classes_of(people)
     encode = make_column_transformer(*steps)
+    if "weighs" in reason:
+        encode.set_params(transformer_weights={"onehotencoder": 2.0})
     if "text" in reason:
         X = people.assign(region="1", plan="2").astype({"region": object, "plan": object})
     model = make_pipeline(encode, RandomForestClassifier(3)).fit(X, y)

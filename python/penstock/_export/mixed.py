@@ -109,6 +109,11 @@ def add_column_transformer(program: Program, transformer: Any, given: Given) -> 
     """Add a ColumnTransformer's step and return what it gives."""
     from sklearn.utils import _safe_indexing
 
+    if transformer.transformer_weights:
+        raise NotExportableError(
+            f"{type(transformer).__name__} weighs what its transformers give: leave out "
+            f"transformer_weights"
+        )
     parts: list[Step] = []
     results: list[Given] = []
     for _, step, labels in transformer.transformers_:
@@ -132,7 +137,7 @@ def _add_imputer(program: Program, imputer: Any, given: Given) -> Given:
     """Fill what is missing; columns that had no value when it was fitted are left out."""
     given = settled(program, given)
     out, dtype = transformed(imputer, given.X)
-    marker = _marker_of(imputer.missing_values)
+    marker = _marker_of(imputer.missing_values, dtype)
     statistics = list(imputer.statistics_)
     if any(texts is not None for texts in given.texts) and marker is not None:
         raise NotExportableError(
@@ -164,7 +169,7 @@ def _part(program: Program, columns: Sequence[int], steps: list[Step]) -> Step:
     return {"columns": program.add(np.array(columns, dtype=np.int64)), "steps": steps}
 
 
-def _marker_of(missing_values: Any) -> float | None:
+def _marker_of(missing_values: Any, dtype: np.dtype[Any]) -> float | None:
     """Return the number that stands for "not there"; None where NaN does."""
     if is_missing(missing_values):
         return None
@@ -173,7 +178,7 @@ def _marker_of(missing_values: Any) -> float | None:
             f"SimpleImputer takes {missing_values!r} for missing; only a number, or what is not "
             f"there, can be filled"
         )
-    return float(missing_values)
+    return _in_dtype(missing_values, dtype)
 
 
 def _fill_of(value: Any, texts: Texts | None, dtype: np.dtype[Any]) -> float:
@@ -181,5 +186,9 @@ def _fill_of(value: Any, texts: Texts | None, dtype: np.dtype[Any]) -> float:
         raise NotExportableError(f"SimpleImputer fills a column with {value!r}, of another type")
     if texts is not None:
         return float(texts.code(value))
-    rounded = np.asarray(value, dtype=dtype) if dtype.kind == "f" else value
-    return float(rounded)
+    return _in_dtype(value, dtype)
+
+
+def _in_dtype(value: Any, dtype: np.dtype[Any]) -> float:
+    """Return a number as rows of a dtype hold it, or are compared with."""
+    return float(np.asarray(value, dtype=dtype) if dtype.kind == "f" else value)
