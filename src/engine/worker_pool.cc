@@ -336,7 +336,7 @@ Status WorkerPool::Lease::Exchange(std::string_view request, uint64_t id,
   const WorkerOptions& options = pool_->options_;
   WorkerProcess& process = *pool_->slots_[static_cast<size_t>(slot_)].process;
   const int64_t deadline_ns = NowNs() + options.call_ms_max * kNsPerMs;
-  const Status status = process.Exchange(request, id, payload_bytes_max, deadline_ns, frame);
+  Status status = process.Exchange(request, id, payload_bytes_max, deadline_ns, frame);
   if (status.ok()) {
     has_answered_ = true;
     return status;

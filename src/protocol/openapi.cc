@@ -234,6 +234,8 @@ Value PredictOperation(const Snapshot& snapshot, std::string_view operation_id,
   for (const char* status : {"400", "404", "413", "415", "422", "500", "503"}) {
     responses.emplace_back(status, Reference(fmt::format("responses/{}", status)));
   }
+  if (snapshot.engine_entry().kind == package::EngineKind::kPython)
+    responses.emplace_back("504", Reference("responses/504"));
   Object operation = {
       {"operationId", operation_id},
       {"summary", summary},
@@ -324,7 +326,8 @@ Value Components(const serve::Routes& routes) {
               {"415", ProblemResponse("The body is not sent as application/json.")},
               {"422", ProblemResponse("JSON that does not fit the model.")},
               {"500", ProblemResponse("A fault of the server.")},
-              {"503", ProblemResponse("Busy, starting or shutting down; come back later.")}}}};
+              {"503", ProblemResponse("Busy, starting or shutting down; come back later.")},
+              {"504", ProblemResponse("The model took too long.")}}}};
 }
 
 }  // namespace

@@ -134,15 +134,13 @@ Result<BuiltPackage> BuildPackage(Submission submission, Original& original,
   } else {
     Result<PythonForm> form = InvalidArgument("none was given");
     if (submission.python_form) form = submission.python_form();
-    if (form.status().exception() != nullptr) return form.status();
-    if (form.ok()) {
-      const Status kept = KeepPythonForm(*std::move(form), built.draft);
-      if (!kept.ok()) form = kept;
-    }
-    if (!form.ok()) {
+    Status kept = form.status();
+    if (kept.exception() != nullptr) return kept;
+    if (form.ok()) kept = KeepPythonForm(*std::move(form), built.draft);
+    if (!kept.ok()) {
       return InvalidArgument(
           fmt::format("no native form passed and there is no Python object to keep ({}): {}",
-                      form.status().message(), manifest.engine_reason));
+                      kept.message(), manifest.engine_reason));
     }
     // Workers run the original, which refuses for itself what it refuses.
     manifest.signature = submission.signature;

@@ -86,6 +86,15 @@ def workers_of(server: Server) -> set[int]:
     return {pid for pid in found if is_running(pid)}
 
 
+def wait_for_workers(server: Server, count: int) -> None:
+    """Read the log until so many workers are ready."""
+    assert server.process.stderr is not None
+    while count > 0:
+        line = server.process.stderr.readline()
+        assert line, "the server has ended"
+        count -= "a worker is ready" in line
+
+
 def is_running(pid: int) -> bool:
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
@@ -155,6 +164,14 @@ def test_many_at_once_get_their_own_answers(server: Server) -> None:
     np.testing.assert_array_equal(given, expected)
 
 
+def test_health_and_the_contract_tell_of_workers(server: Server) -> None:
+    (model,) = server.request("GET", "/health")[2]["models"]
+    assert model["engine"] == "python"
+    assert model["engine_reason"].startswith("Python worker: the model has no native form")
+    paths = server.request("GET", "/openapi.json")[2]["paths"]
+    assert "504" in paths["/models/m/predict"]["post"]["responses"]
+
+
 @pytest.mark.parametrize("order", ["refuse", "mistake"])
 def test_what_the_original_refuses_is_422_in_its_words(server: Server, order: str) -> None:
     status, _, answer = ask(server, f"{order}:99 is no age")
@@ -212,7 +229,7 @@ def test_a_worker_that_ends_costs_its_own_request(package: Path, order: str, rea
 
 def test_a_worker_that_is_killed_in_a_call_costs_that_call(package: Path, tmp_path: Path) -> None:
     with serving(package, "--workers", "2", "--loops", "2") as server:
-        wait_until(lambda: len(workers_of(server)) == 2, "both workers run")
+        wait_for_workers(server, 2)
         first, second = (Waiting(server, tmp_path / name) for name in ("a", "b"))
         assert first.worker != second.worker
         os.kill(first.worker, signal.SIGKILL)
@@ -256,7 +273,7 @@ def ready(server: Server) -> tuple[int, Any]:
 def test_a_call_that_hangs_is_cut_off_and_others_are_answered(package: Path) -> None:
     flags = ("--workers", "2", "--loops", "2", "--worker-ms-max", "1500")
     with serving(package, *flags) as server:
-        wait_until(lambda: len(workers_of(server)) == 2, "both workers run")
+        wait_for_workers(server, 2)
         with ThreadPoolExecutor(1) as pool:
             hanging = pool.submit(ask, server, "hang")
             while not hanging.done():
@@ -299,8 +316,8 @@ def is_open(server: Server) -> bool:
 
 def test_no_worker_outlives_a_server_that_is_killed(package: Path, tmp_path: Path) -> None:
     server = Server(package, "--workers", "2", "--loops", "2")
+    wait_for_workers(server, 2)
     waiting = Waiting(server, tmp_path / "a")
-    wait_until(lambda: len(workers_of(server)) == 2, "both workers run")
     workers = workers_of(server)
     assert waiting.worker in workers
     server.end(signal.SIGKILL)
