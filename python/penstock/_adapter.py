@@ -337,6 +337,11 @@ class _Matcher:
         return _equal(given, applied(spec, design.index, design.probabilities))
 
 
+def is_array(answer: Any) -> bool:
+    """Tell whether a predictor returns an array; all else is passed on as a list."""
+    return isinstance(answer, np.ndarray)
+
+
 def _called(predictor: Predictor, model: Any, X: Any) -> Any:
     try:
         return predictor(model, X)
@@ -351,7 +356,7 @@ def _called(predictor: Predictor, model: Any, X: Any) -> Any:
 
 def _listed(answer: Any, rows: int) -> tuple[list[Any], str]:
     """Return an answer as plain values, one a row, and in what they came."""
-    kind = "ndarray" if isinstance(answer, np.ndarray) else "list"
+    kind = "ndarray" if is_array(answer) else "list"
     for name in ("tolist", "to_list"):
         if not isinstance(answer, list | tuple | dict) and hasattr(answer, name):
             answer = getattr(answer, name)()

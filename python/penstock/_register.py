@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import platform
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 import _penstock
-from penstock._adapter import NotMatchedError, match
+from penstock._adapter import NotMatchedError, is_array, match
 from penstock._checks import check_columns, check_values
 from penstock._containers import contain
 from penstock._export import Subject, export
 from penstock._export.parts import known_texts
 from penstock._model import answers_of, check_is_model
 from penstock._original import original_of
+from penstock._predicting import Predicting
 from penstock._signature import signature_json
 from penstock._version import ModelVersion, home_folder
 from penstock._worker_form import worker_form
@@ -73,7 +75,7 @@ def register(
         What stands between the model and its answers: ``(model, X) -> predictions``. It is tried
         on a stand-in of the model; where it returns labels under other names or types,
         probabilities, a threshold's sides or the top k, the service answers the same without
-        Python.
+        Python. What does more runs in Python workers, whole.
     output
         The same as data; not beside ``predict``.
 
@@ -86,8 +88,6 @@ def register(
     ------
     InvalidArgumentError
         The object is not a fitted model, X or output does not fit it, or the name is not one.
-    UnimplementedError
-        ``predict`` does something else, which needs Python; the message says what.
 
     Examples
     --------
@@ -102,9 +102,16 @@ def register(
     columns = container.to_columns(types)
     check_values(model, container)
     answers = answers_of(model, container)
-    spec, kind = _output_of(model, container, answers, predict, output)
-    candidates = export(Subject(model, container, types, answers), engine)
     has_names = container.has_names or hasattr(model, "feature_names_in_")
+    described = model
+    if predict is not None and output is None:
+        spec, kind, reason = _matched(predict, model, container, answers)
+        if reason is not None:
+            model = Predicting(model, predict)
+            answers = dataclasses.replace(answers_of(model, container), not_native=reason)
+    else:
+        spec, kind = _output_of(answers, predict, output)
+    candidates = export(Subject(model, container, types, answers), engine)
     folder = home_folder(home)
     registered = _penstock.register(
         name=name,
@@ -116,36 +123,43 @@ def register(
         original=original_of(model, container, answers),
         python_form=lambda: _python_form(model, container),
         native_hint=candidates.hint,
-        details_json=json.dumps(_details(model, container, answers) | {"answer_kind": kind}),
+        details_json=json.dumps(_details(described, container, answers) | {"answer_kind": kind}),
         run=run or "",
     )
     return ModelVersion(registered, folder)
 
 
 def _output_of(
-    model: Any,
-    container: Container,
-    answers: Answers,
-    predict: Predictor | None,
-    output: Output | None,
+    answers: Answers, predict: Predictor | None, output: Output | None
 ) -> tuple[dict[str, Any] | None, str]:
     """Return what stands in an answer, and in what ``ModelVersion.predict`` returns it."""
-    if predict is None:
-        return (None, "ndarray") if output is None else (output.spec(answers), "list")
-    if output is not None:
+    if output is None:
+        return None, "ndarray"
+    if predict is not None:
         raise _penstock.InvalidArgumentError(
             "predict and output were given, which both say what is answered; give one of them"
         )
-    name = getattr(predict, "__name__", type(predict).__name__)
+    return output.spec(answers), "list"
+
+
+def _matched(
+    predict: Predictor, model: Any, container: Container, answers: Answers
+) -> tuple[dict[str, Any] | None, str, str | None]:
+    """Return the output that a predictor is and its kind; or why it is none, as a clause."""
     try:
         matched = match(predict, model, container, answers)
     except NotMatchedError as error:
-        raise _penstock.UnimplementedError(
-            f"the predictor '{name}' needs Python in the service, which comes with a later "
-            f"release: {error}. What it may do natively: return labels, under other names or "
-            f"types, probabilities, a threshold's sides, or the top k"
-        ) from error
-    return matched.spec, matched.kind
+        name = getattr(predict, "__name__", type(predict).__name__)
+        try:
+            kind = "ndarray" if is_array(predict(model, container.take([0]))) else "list"
+        except Exception:
+            kind = "ndarray"  # what it raises is told when it is asked as a model
+        reason = (
+            f"its predictor '{name}' is none of the outputs: {error} (native are labels, under "
+            f"other names or types, probabilities, a threshold's sides, the top k)"
+        )
+        return None, kind, reason
+    return matched.spec, matched.kind, None
 
 
 def _python_form(model: Any, container: Container) -> PythonForm:
