@@ -56,8 +56,8 @@ Status Predict(const PredictCommand& command, Terminal& terminal) {
   std::string answer = "{\"model\":";
   json::AppendString(answer, version.name);
   answer += fmt::format(",\"version\":{},", version.version);
-  PENSTOCK_TRY(engine::AppendPredictions(signature, engine::AnswerTexts(signature),
-                                         predictions, {.count = predictions.rows}, answer));
+  PENSTOCK_TRY(engine::AppendPredictions(signature, engine::AnswerTexts(signature), predictions,
+                                         {.count = predictions.rows}, answer));
   terminal.Out(answer + "}\n");
   return {};
 }

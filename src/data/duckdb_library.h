@@ -13,8 +13,9 @@
   X(library_version)                                                                              \
   X(create_config)                                                                                \
   X(set_config)                                                                                   \
-  X(destroy_config) X(open_ext) X(close) X(connect) X(disconnect) X(interrupt) X(query)           \
-      X(destroy_result) X(extract_statements) X(extract_statements_error) X(destroy_extracted)    \
+  X(destroy_config)                                                                               \
+  X(open_ext) X(close) X(connect) X(disconnect) X(interrupt) X(query) X(destroy_result)           \
+      X(extract_statements) X(extract_statements_error) X(destroy_extracted)                      \
           X(prepare_extracted_statement) X(prepare_error) X(destroy_prepare)                      \
               X(prepared_statement_type) X(nparams) X(prepared_statement_column_count)            \
                   X(prepared_statement_column_name) X(prepared_statement_column_logical_type)     \

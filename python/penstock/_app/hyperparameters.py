@@ -61,6 +61,16 @@ class HyperparameterSpace:
         """Return the hyperparameters by name; empty where any may be given."""
         return dict(self._known)
 
+    def as_dataclass(self) -> type:
+        """Return a dataclass of the hyperparameters, with their types and defaults."""
+        fields: list[Any] = []
+        for each in self._known.values():
+            hint = Any if each.type is UNKNOWN else each.type
+            has_default = each.default is not REQUIRED
+            made = _field(each.default)
+            fields.append((each.name, hint, made) if has_default else (each.name, hint))
+        return dataclasses.make_dataclass("Hyperparameters", fields, kw_only=True)
+
     def resolve(self, given: Any) -> dict[str, Any]:
         """Return the values for one training: those given, checked.
 
@@ -218,3 +228,7 @@ def _is_value_of(value: Any, wanted: Any) -> bool:
     if wanted is int:
         return isinstance(value, numbers.Integral) and not isinstance(value, bool)
     return are_compatible(type(value), wanted)
+
+
+def _field(default: Any) -> Any:
+    return dataclasses.field(default_factory=lambda: default)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +12,7 @@ from penstock._app import steps
 from penstock._app.artifact import ModelArtifact
 from penstock._app.dataset import Dataset
 from penstock._app.frames import check_targets
-from penstock._app.hyperparameters import REQUIRED, HyperparameterSpace, make_untrained
+from penstock._app.hyperparameters import HyperparameterSpace, make_untrained
 from penstock._app.recording import recorded
 from penstock._app.steps import UNKNOWN, Function, Role, Step, check_types, step_of
 from penstock._app.trainable import Trainable
@@ -186,13 +185,7 @@ class Model(Trainable):
     @property
     def hyperparameter_type(self) -> type:
         """Return a dataclass of the hyperparameters, with their types and defaults."""
-        fields: list[Any] = []
-        for each in self._space.known.values():
-            hint = Any if each.type is UNKNOWN else each.type
-            has_default = each.default is not REQUIRED
-            made = _field(each.default)
-            fields.append((each.name, hint, made) if has_default else (each.name, hint))
-        return dataclasses.make_dataclass("Hyperparameters", fields, kw_only=True)
+        return self._space.as_dataclass()
 
     @property
     def text_names(self) -> frozenset[str]:
@@ -503,7 +496,3 @@ def model(
         return Model(name or decorated.__name__, decorated, dataset=dataset, **settings)
 
     return decorate if function is None else decorate(function)
-
-
-def _field(default: Any) -> Any:
-    return dataclasses.field(default_factory=lambda: default)
