@@ -9,21 +9,43 @@
 #include "base/result.h"
 
 // The functions of DuckDB's C API that are used.
-#define PENSTOCK_DUCKDB_FUNCTIONS(X)                                                              \
-  X(library_version)                                                                              \
-  X(create_config)                                                                                \
-  X(set_config)                                                                                   \
-  X(destroy_config)                                                                               \
-  X(open_ext) X(close) X(connect) X(disconnect) X(interrupt) X(query) X(destroy_result)           \
-      X(extract_statements) X(extract_statements_error) X(destroy_extracted)                      \
-          X(prepare_extracted_statement) X(prepare_error) X(destroy_prepare)                      \
-              X(prepared_statement_type) X(nparams) X(prepared_statement_column_count)            \
-                  X(prepared_statement_column_name) X(prepared_statement_column_logical_type)     \
-                      X(get_type_id) X(destroy_logical_type) X(pending_prepared_streaming)        \
-                          X(pending_error) X(execute_pending) X(destroy_pending) X(fetch_chunk)   \
-                              X(result_error) X(data_chunk_get_size) X(data_chunk_get_vector)     \
-                                  X(vector_get_data) X(vector_get_validity) X(destroy_data_chunk) \
-                                      X(free)
+#define PENSTOCK_DUCKDB_FUNCTIONS(X)        \
+  X(library_version)                        \
+  X(create_config)                          \
+  X(set_config)                             \
+  X(destroy_config)                         \
+  X(open_ext)                               \
+  X(close)                                  \
+  X(connect)                                \
+  X(disconnect)                             \
+  X(interrupt)                              \
+  X(query)                                  \
+  X(destroy_result)                         \
+  X(extract_statements)                     \
+  X(extract_statements_error)               \
+  X(destroy_extracted)                      \
+  X(prepare_extracted_statement)            \
+  X(prepare_error)                          \
+  X(destroy_prepare)                        \
+  X(prepared_statement_type)                \
+  X(nparams)                                \
+  X(prepared_statement_column_count)        \
+  X(prepared_statement_column_name)         \
+  X(prepared_statement_column_logical_type) \
+  X(get_type_id)                            \
+  X(destroy_logical_type)                   \
+  X(pending_prepared_streaming)             \
+  X(pending_error)                          \
+  X(execute_pending)                        \
+  X(destroy_pending)                        \
+  X(fetch_chunk)                            \
+  X(result_error)                           \
+  X(data_chunk_get_size)                    \
+  X(data_chunk_get_vector)                  \
+  X(vector_get_data)                        \
+  X(vector_get_validity)                    \
+  X(destroy_data_chunk)                     \
+  X(free)
 
 namespace penstock::data {
 
