@@ -111,9 +111,9 @@ void ExpectRow(const Golden& golden, int64_t source, const Predictions& actual, 
   }
 }
 
-void ExpectBatch(const Golden& golden, Instance& instance, const std::vector<int64_t>& which,
-                 Tolerance tolerance) {
-  package::Tensors tensors(&golden.signature, &golden.entry.encoding, package::Limits::kNone);
+void ExpectBatch(const Golden& golden, const Model& model, Instance& instance,
+                 const std::vector<int64_t>& which, Tolerance tolerance) {
+  package::Tensors tensors(&golden.signature, &model.entry().encoding, package::Limits::kNone);
   Fill(golden, which, tensors);
   Predictions actual;
   const Status status = instance.Predict(tensors, actual);
@@ -143,13 +143,13 @@ void ExpectSameAnswers(const std::string& name, Tolerance tolerance) {
   for (const size_t size : {size_t{1}, size_t{2}, size_t{7}, all.size()}) {
     for (size_t begin = 0; begin < all.size(); begin += size) {
       const auto first = all.begin() + static_cast<std::ptrdiff_t>(begin);
-      ExpectBatch(golden, *instance,
+      ExpectBatch(golden, **model, *instance,
                   {first, first + static_cast<std::ptrdiff_t>(std::min(size, all.size() - begin))},
                   tolerance);
     }
   }
   std::reverse(all.begin(), all.end());
-  ExpectBatch(golden, *instance, all, tolerance);
+  ExpectBatch(golden, **model, *instance, all, tolerance);
 }
 
 std::string NameOf(const testing::TestParamInfo<const char*>& info) { return info.param; }
