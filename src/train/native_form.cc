@@ -16,7 +16,7 @@ Result<std::unique_ptr<NativeForm>> NativeForm::Load(const package::Signature& s
                                 : engine::LoadBytes(signature, candidate.entry, candidate.bytes));
   std::unique_ptr<engine::Instance> instance = PENSTOCK_TRY(model->NewInstance());
   return std::unique_ptr<NativeForm>(
-      new NativeForm(signature, candidate, std::move(model), std::move(instance)));
+      new NativeForm(signature, std::move(model), std::move(instance)));
 }
 
 Status NativeForm::Predict(const Columns& columns, std::span<const int64_t> rows,

@@ -16,7 +16,7 @@ namespace penstock::train {
 // hold here. Not thread-safe.
 class NativeForm {
  public:
-  // `candidate` and `signature` must outlive it.
+  // `signature` must outlive it.
   static Result<std::unique_ptr<NativeForm>> Load(const package::Signature& signature,
                                                   const Candidate& candidate,
                                                   const ParityOptions& options);
@@ -27,12 +27,12 @@ class NativeForm {
                  engine::Predictions& answers);
 
  private:
-  NativeForm(const package::Signature& signature, const Candidate& candidate,
-             std::unique_ptr<engine::Model> model, std::unique_ptr<engine::Instance> instance)
+  NativeForm(const package::Signature& signature, std::unique_ptr<engine::Model> model,
+             std::unique_ptr<engine::Instance> instance)
       : signature_(signature),
         model_(std::move(model)),
         instance_(std::move(instance)),
-        tensors_(&signature, &candidate.entry.encoding, package::Limits::kNone) {}
+        tensors_(&signature, &model_->entry().encoding, package::Limits::kNone) {}
 
   const package::Signature& signature_;
   std::unique_ptr<engine::Model> model_;
