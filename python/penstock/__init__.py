@@ -29,7 +29,8 @@ from _penstock import (
 from _penstock import version as __version__
 from penstock._app.artifact import ModelArtifact
 from penstock._app.dataset import Dataset, data_reader
-from penstock._app.model import Model, model
+from penstock._app.decorator import model
+from penstock._app.model import Model
 from penstock._app.recording import report
 from penstock._output import Output
 from penstock._parity import Parity

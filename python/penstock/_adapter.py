@@ -7,7 +7,6 @@ then the service needs no Python.
 
 from __future__ import annotations
 
-import contextlib
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -29,6 +28,42 @@ DESIGN_ROWS_MIN = 96
 DESIGN_ROWS_A_CLASS = 16  # so that each class stands among the top of some row
 GRID = 257  # probabilities at which a threshold is looked for at a time
 SEED = 20
+
+
+# Numbers that no predictor but one that passes them on returns as they are.
+FLOATS = (-1e30, -1.5, -1.0, -0.0, 0.0, 0.25, 0.5, 1.0, 1.5, 99.999, 1e9, 1e30)
+INTEGERS = (-100, -1, 0, 1, 2, 100)
+
+
+class _Features:
+    """What stands for the features: a predictor that looks at them fails."""
+
+
+class _NumbersStandIn:
+    """Makes stand-ins whose predict returns designed numbers."""
+
+    @staticmethod
+    def of(model: Any, numbers: Array) -> Any:
+        """Return a stand-in of the model's class."""
+
+        def predict(self: Any, X: Any) -> Array:
+            del self
+            if not isinstance(X, _Features):
+                raise NotMatchedError("it changes the features before the model gets them")
+            return numbers.copy()
+
+        return _made(model, {"predict": predict})
+
+
+def _made(model: Any, methods: dict[str, Any]) -> Any:
+    """Return an object of the model's own class, for predictors that look at it."""
+    try:
+        kind = type(type(model).__name__, (type(model),), methods)
+        stand_in: Any = object.__new__(kind)
+        stand_in.__dict__.update(vars(model))
+    except TypeError as error:
+        raise NotMatchedError(f"a {type(model).__name__} has no stand-in: {error}") from error
+    return stand_in
 
 
 class NotMatchedError(Exception):
@@ -88,14 +123,7 @@ class _Design:
         for name in ("decision_function", "predict_log_proba", "transform", "score", "__call__"):
             if hasattr(type(model), name):
                 made[name] = other
-        # Of the model's own class, for predictors that look at it.
-        try:
-            kind = type(type(model).__name__, (type(model),), made)
-            stand_in: Any = object.__new__(kind)
-            stand_in.__dict__.update(vars(model))
-        except TypeError as error:
-            raise NotMatchedError(f"a {type(model).__name__} has no stand-in: {error}") from error
-        return stand_in
+        return _made(model, made)
 
 
 def match(predictor: Predictor, model: Any, container: Container, answers: Answers) -> Match:
@@ -126,6 +154,16 @@ def match(predictor: Predictor, model: Any, container: Container, answers: Answe
 
 def _match_plain(predictor: Predictor, model: Any, container: Container) -> Match:
     """Return the match of a predictor that passes numbers on as the model gives them."""
+    dtype = np.asarray(model.predict(container.take([0]))).dtype
+    if dtype.kind not in "fiu":
+        raise NotMatchedError("the model has no numbers or classes to tell it by")
+    is_float = dtype.kind == "f"
+    designed = np.array([*(FLOATS if is_float else INTEGERS)]).astype(dtype)
+    for numbers in (designed, designed[:1], designed[-1:]):
+        stand_in = _NumbersStandIn.of(model, numbers)
+        passed, _ = _listed(_called(predictor, stand_in, _Features()), len(numbers))
+        if not _equal(passed, numbers.tolist()):
+            raise NotMatchedError("it returns other numbers than the model's predict")
     rows = range(container.rows)
     given, kind = _listed(_called(predictor, model, container.take(rows)), container.rows)
     expected = np.asarray(model.predict(container.take(rows))).tolist()
@@ -277,10 +315,11 @@ class _Matcher:
         Only the probability of one class changes: None where the answer does not turn with it, or
         turns more than once.
         """
-        low, high = 0.0, 1.0
+        dtype = np.dtype(self._answers.probabilities_dtype)
+        low, high = dtype.type(0), dtype.type(1)
         while True:
-            # Evenly spread, or each double where there are few.
-            grid = np.unique(np.linspace(low, high, GRID))
+            # Evenly spread, or each number of the precision where there are few.
+            grid = np.unique(np.linspace(low, high, GRID).astype(dtype))
             others = self._spread(1)
             probabilities = np.repeat(others, len(grid), axis=0)
             probabilities[:, index] = grid
@@ -289,7 +328,7 @@ class _Matcher:
             if len(turns) != 1:
                 return None
             low, high = grid[turns[0] - 1], grid[turns[0]]
-            if math.nextafter(low, 2) >= high:
+            if np.nextafter(low, dtype.type(2)) >= high:
                 return given[turns[0] - 1], given[turns[0]], float(high)
 
     def _confirm(self, spec: dict[str, Any]) -> None:
@@ -298,12 +337,12 @@ class _Matcher:
         if "threshold" in spec:
             at = spec["threshold"]
             near += [at, math.nextafter(at, -1), math.nextafter(at, 2)]
-        for _ in range(2):
-            probabilities = self._spread(self._rows)
+        for rows in (self._rows, self._rows, 1):
+            probabilities = self._spread(rows)
             if spec["kind"] != "top_k":  # whose ties were looked at
                 chosen = self._random.random(probabilities.shape) < 0.3
                 probabilities[chosen] = self._random.choice(near, np.count_nonzero(chosen))
-            design, given = self._ask(self._index(self._rows), probabilities)
+            design, given = self._ask(self._index(rows), probabilities)
             if not self._is(spec, design, given):
                 raise NotMatchedError(
                     "what it makes of the probabilities is none of the outputs at their borders"
@@ -312,16 +351,14 @@ class _Matcher:
     # Asking the predictor.
 
     def _ask(self, index: Array, probabilities: Array) -> tuple[_Design, list[Any]]:
-        given = probabilities if self._answers.has_probabilities else None
+        # In the precision in which the model gives them: thresholds are compared in it.
+        dtype = self._answers.probabilities_dtype
+        given = None if dtype is None else probabilities.astype(dtype)
         design = _Design(self._model, index, given, self._answers)
-        rows = [i % self._container.rows for i in range(len(index))]
-        asked, expected = self._container.take(rows), self._container.take(rows)
-        answer = _called(self._predictor, design.stand_in, asked)
-        for _, X in design.asked:
-            if X is not asked and not _same_rows(X, expected):
-                raise NotMatchedError("it changes the features before the model gets them")
-        if not _same_rows(asked, expected):
-            raise NotMatchedError("it changes the features in place")
+        features = _Features()
+        answer = _called(self._predictor, design.stand_in, features)
+        if any(X is not features for _, X in design.asked):
+            raise NotMatchedError("it changes the features before the model gets them")
         listed, _ = _listed(answer, len(index))
         return design, listed
 
@@ -349,8 +386,8 @@ def _called(predictor: Predictor, model: Any, X: Any) -> Any:
         raise
     except Exception as error:
         raise NotMatchedError(
-            f"it raises {type(error).__name__} where the model gives other answers: "
-            f"{first_line(error)}"
+            f"it looks at the features, or fails where the model gives other answers "
+            f"({type(error).__name__}: {first_line(error)})"
         ) from error
 
 
@@ -397,13 +434,3 @@ def _same(left: Any, right: Any) -> bool:
     if isinstance(left, dict):
         return left.keys() == right.keys() and all(_same(left[k], right[k]) for k in left)
     return bool(left == right)
-
-
-def _same_rows(left: Any, right: Any) -> bool:
-    if type(left) is not type(right):
-        return False
-    if hasattr(left, "equals"):
-        return bool(left.equals(right))
-    with contextlib.suppress(TypeError):
-        return bool(np.array_equal(np.asarray(left), np.asarray(right), equal_nan=True))
-    return bool(np.array_equal(np.asarray(left), np.asarray(right)))

@@ -58,8 +58,8 @@ class Output:
             It does not fit the model.
         """
         classes = _classes(answers)
-        is_labels = self.probability in {None, False} and self.threshold is None
-        is_labels = is_labels and self.top_k is None
+        says_none = self.probability is None or self.probability is False
+        is_labels = says_none and self.threshold is None and self.top_k is None
         if not is_labels and not answers.has_probabilities:
             raise InvalidArgumentError(
                 "output speaks of probabilities, and the model has no predict_proba; give names "
@@ -151,6 +151,7 @@ def applied(spec: dict[str, Any], class_index: Array, probabilities: Array | Non
     if spec["kind"] == "labels":
         return [values[i] for i in class_index.tolist()]
     assert probabilities is not None
+    probabilities = probabilities.astype(np.float64)  # in which the engine compares
     if spec["kind"] == "probability":
         return list(probabilities[:, spec["class"]].tolist())
     if spec["kind"] == "threshold":

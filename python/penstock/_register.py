@@ -45,7 +45,7 @@ def register(
     predict: Predictor | None = None,
     output: Output | None = None,
 ) -> ModelVersion:
-    """Make a version of a fitted model that runs without Python.
+    """Make a version of a fitted model, which runs without Python wherever it can.
 
     The model is read, never changed. Its native form is held against the model itself on every row
     of X and on probes (missing, infinite, huge values); only a form that gives the model's answers
@@ -75,7 +75,8 @@ def register(
         What stands between the model and its answers: ``(model, X) -> predictions``. It is tried
         on a stand-in of the model; where it returns labels under other names or types,
         probabilities, a threshold's sides or the top k, the service answers the same without
-        Python. What does more runs in Python workers, whole.
+        Python. What does more runs in Python workers, whole; it may return numbers, texts or
+        booleans, one or a list of numbers a row.
     output
         The same as data; not beside ``predict``.
 

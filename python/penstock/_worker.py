@@ -7,6 +7,7 @@ breaks stays in this process.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pickle
@@ -58,7 +59,20 @@ class Original:
         answered = [predicted]
         if self.signature["has_probabilities"]:
             answered.append(self.model.predict_proba(self.container.rebuild(columns)))
-        return [self._checked(values, rows) for values in answered]
+        checked = [self._checked(values, rows) for values in answered]
+        if len(answered) > 1:
+            checked[1] = self._probabilities(answered[1], rows)
+        return checked
+
+    def _probabilities(self, values: Any, rows: int) -> Array:
+        array = np.asarray(values)
+        classes = len(self.signature["classes"]["labels"])
+        if array.shape != (rows, classes):
+            raise WrongAnswerError(
+                f"predict_proba returned an array of shape {array.shape} for {rows} rows; "
+                f"({rows}, {classes}) was expected"
+            )
+        return array if array.dtype.kind == "f" else array.astype(np.float64)
 
     def _checked(self, values: Any, rows: int) -> Any:
         array = np.asarray(values)
@@ -66,6 +80,12 @@ class Original:
             raise WrongAnswerError(
                 f"the model returned an array of shape {array.shape} for {rows} rows; one answer "
                 f"a row was expected"
+            )
+        width = self.signature["prediction"]["width"]
+        if array.size != rows * max(width, 1):
+            raise WrongAnswerError(
+                f"the model returned an array of shape {array.shape}; {max(width, 1)} answers a "
+                f"row were expected"
             )
         return array if array.dtype.kind in "biuf" else self._plain(array)
 
@@ -157,8 +177,9 @@ def reply(channel: socket.socket, original: Original, call: frames.Call) -> None
         # SystemExit too: a model that asks for the end of the process is at fault in this call.
         traceback.print_exc()
         kind, columns = frames.FAILED, [[told(error)]]
-    sys.stdout.flush()
-    sys.stderr.flush()
+    with contextlib.suppress(OSError, ValueError):  # streams that the model closed
+        sys.stdout.flush()
+        sys.stderr.flush()
     if kind == frames.ANSWER:
         frames.send(channel, kind, call, columns)
     else:

@@ -55,7 +55,7 @@ struct Known {
   registry::ModelVersion version;
   package::Signature signature;
   json::Value parity;
-  // The engines' files with their digests: the package as a whole differs by what was timed.
+  // All but the evidence, with their digests: that differs by what was timed.
   std::vector<std::pair<std::string, std::string>> model_files;
   std::optional<registry::Run> run;
 };
@@ -67,10 +67,9 @@ Result<Known> Look(const std::filesystem::path& home, const std::string& spec) {
   const package::Package package =
       PENSTOCK_TRY(package::Package::Open(os::FileSystem::System(), folder));
   known.signature = package.manifest().signature;
-  for (const package::EngineEntry& engine : package.manifest().engines) {
-    for (const package::FileEntry& file : package.manifest().files) {
-      if (file.path == engine.file) known.model_files.emplace_back(file.path, file.sha256);
-    }
+  for (const package::FileEntry& file : package.manifest().files) {
+    const bool is_evidence = file.path == "parity.json" || file.path == "examples.json";
+    if (!is_evidence) known.model_files.emplace_back(file.path, file.sha256);
   }
   known.parity = PENSTOCK_TRY(json::Parse(PENSTOCK_TRY(package.Read("parity.json"))));
   if (!known.version.run.empty()) {
@@ -95,6 +94,15 @@ Facts ColumnFacts(const Known& known) {
   for (const package::Input& input : known.signature.inputs) {
     facts.emplace_back(input.name, fmt::format("{}{}", package::TypeName(input.type),
                                                input.allows_missing ? ", may be missing" : ""));
+  }
+  return facts;
+}
+
+Facts AnswerFacts(const Known& known) {
+  const json::Value signature = known.signature.ToJson();
+  Facts facts;
+  for (const char* name : {"task", "classes", "has_probabilities", "prediction", "output"}) {
+    if (const json::Value* value = signature.Find(name)) facts.emplace_back(name, *value);
   }
   return facts;
 }
@@ -133,6 +141,7 @@ std::vector<Difference> Compare(const Known& before, const Known& after) {
   };
   add("version", PackageFacts);
   add("columns", ColumnFacts);
+  add("answers", AnswerFacts);
   add("hyperparameters",
       [](const Known& known) { return RunFacts(known, &registry::Run::hyperparameters); });
   add("metrics", [](const Known& known) { return RunFacts(known, &registry::Run::metrics); });

@@ -222,6 +222,8 @@ Result<std::string> DuckdbSession::QueryOf(const FileUri& uri) {
   if (uri.path.empty()) return uri.query;
   std::string scan = PENSTOCK_TRY(ScanOf(uri));
   if (uri.query.empty()) return scan;
+  // What an option's value smuggled in is refused here: Run would run any statement.
+  PENSTOCK_TRY(Prepare(scan));
   PENSTOCK_TRY(Run(fmt::format("CREATE TEMP VIEW {} AS {}", kFilesView, scan)));
   return uri.query;
 }

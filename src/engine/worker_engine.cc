@@ -150,8 +150,8 @@ class WorkerInstance final : public Instance {
 
   Status Read(const std::vector<FrameColumn>& columns, Predictions& output) const {
     output.rows = static_cast<int64_t>(answer_.header.rows);
-    output.is_float32 = std::ranges::any_of(
-        columns, [](const FrameColumn& column) { return column.type() == Type::kFloat32; });
+    // Of a classifier only probabilities are written as numbers.
+    output.is_float32 = columns.back().type() == Type::kFloat32;
     output.class_index.clear();
     output.values.clear();
     output.probabilities.clear();

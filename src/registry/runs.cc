@@ -2,6 +2,7 @@
 #include "registry/runs.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -170,7 +171,8 @@ Status RunLog::SettleLost() {
         PENSTOCK_TRY(session_.Prepare("SELECT id FROM runs WHERE status = 'running'"));
     while (PENSTOCK_TRY(statement.Step())) running.emplace_back(statement.Text(0));
   }
-  for (const std::string& id : running) PENSTOCK_TRY(Settle(id));
+  // In a home that cannot be written, or whose owner is another, a run is shown as it stands.
+  for (const std::string& id : running) static_cast<void>(Settle(id));
   return {};
 }
 
@@ -183,12 +185,15 @@ Status RunLog::Settle(const std::string& id) {
                        "WHERE id = ? AND status = 'running'"));
   update.Bind(0, options_.clock->NowUs()).Bind(1, kLost).Bind(2, id);
   PENSTOCK_TRY(update.Run());
-  return options_.files->Remove(LockPath(id));
+  // Its owner may have come first.
+  static_cast<void>(options_.files->Remove(LockPath(id)));
+  return {};
 }
 
 LiveRun::LiveRun(RunLog log, os::FileLock lock, std::string id, json::Value origin)
     : log_(std::make_unique<RunLog>(std::move(log))),
       lock_(std::move(lock)),
+      owner_(getpid()),
       id_(std::move(id)),
       origin_(std::move(origin)) {}
 
@@ -219,12 +224,18 @@ Result<LiveRun> LiveRun::Begin(const std::filesystem::path& home, std::string_vi
 }
 
 LiveRun::~LiveRun() {
+  if (log_ != nullptr && owner_ != getpid()) {
+    static_cast<void>(log_.release());  // a connection must not be used, or closed, across a fork
+    return;
+  }
   if (log_ != nullptr) static_cast<void>(End(RunStatus::kStopped, {}, "it was left alone", ""));
 }
 
 Status LiveRun::CheckIsLive() const {
-  if (log_ != nullptr) return {};
-  return FailedPrecondition(fmt::format("the run '{}' has ended", id_));
+  if (log_ == nullptr) return FailedPrecondition(fmt::format("the run '{}' has ended", id_));
+  if (owner_ == getpid()) return {};
+  return FailedPrecondition(fmt::format(
+      "the run '{}' is that of the process {}, which this one was forked from", id_, owner_));
 }
 
 Status LiveRun::Note(std::string_view name, const json::Value& value) {

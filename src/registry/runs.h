@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -64,7 +66,7 @@ class RunLog {
   static Result<RunLog> Open(const std::filesystem::path& home, const RunOptions& options = {});
 
   // The newest first, `count_max` at most; of one model, or of all where `model` is empty. Runs
-  // whose process is gone are settled first: they become kStopped.
+  // whose process is gone are settled first, where the home can be written: they become kStopped.
   Result<std::vector<Run>> List(std::string_view model, int64_t count_max);
   // By its id, or by the beginning of one that only it has. kNotFound; kInvalidArgument where
   // several begin so.
@@ -90,8 +92,8 @@ class RunLog {
 // A run that goes on in this process. For one thread at a time.
 class LiveRun {
  public:
-  // Reports are written when this long has passed since the last were: a process that is killed
-  // loses no more of them.
+  // A report within so long of the last that was written waits for the next one, or for the end:
+  // a process that is killed loses those that wait.
   static constexpr int64_t kReportNs = 200'000'000;
 
   // Durable when it returns. `model` is a model's name.
@@ -119,6 +121,7 @@ class LiveRun {
 
   std::unique_ptr<RunLog> log_;  // null when the run has ended
   std::optional<os::FileLock> lock_;
+  pid_t owner_;  // a fork of it must leave the run alone
   std::string id_;
   json::Value origin_;
   std::vector<RunReport> unwritten_;

@@ -152,6 +152,30 @@ TEST_F(RunsTest, ARunWhoseProcessWasKilledIsStopped) {
   close(ids[1]);
 }
 
+TEST_F(RunsTest, AForkLeavesTheRunAlone) {
+  LiveRun live = Begin("churn");
+  const pid_t child = fork();
+  if (child == 0) {
+    const bool is_refused = live.Report(1, {}).code() == Code::kFailedPrecondition;
+    {
+      const LiveRun inherited = std::move(live);
+    }
+    _exit(is_refused ? 0 : 1);
+  }
+  int status = 1;
+  waitpid(child, &status, 0);
+  EXPECT_EQ(status, 0);
+  EXPECT_EQ(Found(live.id()).status, RunStatus::kRunning);
+  EXPECT_TRUE(live.End(RunStatus::kFinished, {}, "", "").ok());
+}
+
+TEST_F(RunsTest, AHomeWithoutItsLocksIsStillListed) {
+  const LiveRun live = Begin("churn");
+  std::filesystem::remove_all(home_ / "runs");
+  RunLog log = *RunLog::Open(home_);
+  EXPECT_EQ(log.List("", 10)->size(), 1u);
+}
+
 TEST_F(RunsTest, ARunThatIsLeftAloneIsStopped) {
   std::string id;
   {

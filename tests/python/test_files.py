@@ -406,3 +406,12 @@ def test_the_command_line_shows_head_and_schema(folder: Path) -> None:
         check=True,
     )
     assert json.loads(done.stdout) == FRAME.head(2).to_dict("records")
+
+
+def test_an_option_cannot_smuggle_in_a_statement(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("a\n1\n")
+    target = tmp_path / "owned"
+    smuggled = f"['a']); COPY (SELECT 42) TO '{target}'; SELECT * FROM read_csv('x.csv'"
+    with pytest.raises(penstock.PenstockError):
+        penstock.read(f"x.csv?names={smuggled}&query=SELECT * FROM data").to_pandas()
+    assert not target.exists()

@@ -17,6 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
+import _penstock
 import penstock
 from penstock import InvalidArgumentError, Output
 
@@ -189,8 +190,8 @@ def around(m: Any, X: Any) -> Any:
         (lambda m, X: m.predict_proba(X)[:, 1] > X.iloc[:, 0].mean(), "none of the outputs"),
         (lambda m, X: ((p := m.predict_proba(X)[:, 1]) > 0.2) & (p < 0.8), "none of the outputs"),
         (twice, "calls predict more than once"),
-        (altered, "changes the features before the model gets them"),
-        (in_place, "changes the features"),
+        (altered, "looks at the features"),
+        (in_place, "looks at the features"),
         (around, "does not ask the model"),
         (lambda m, X: m.decision_function(X), "more of the model than predict and predict_proba"),
     ],
@@ -242,6 +243,11 @@ def test_a_predictor_of_numbers_passes_them_on() -> None:
         model, X, name="diabetes", predict=lambda m, X: np.exp(m.predict(X) / 100)
     )
     assert "other numbers than the model's predict" in version.engine_reason
+    # On these rows it changes nothing: it is not taken for the model all the same.
+    clipped = penstock.register(
+        model, X, name="clipped", predict=lambda m, X: np.clip(m.predict(X), 0, None)
+    )
+    assert clipped.engine == "python"
     np.testing.assert_allclose(version.predict(X[:5]), np.exp(model.predict(X[:5]) / 100))
 
 
@@ -291,6 +297,41 @@ def test_an_output_that_does_not_fit_is_refused(
     X, model = cancer
     with pytest.raises(InvalidArgumentError, match=sentence):
         penstock.register(model, X, name="cancer", output=output)
+
+
+def test_a_threshold_is_compared_in_the_models_own_precision() -> None:
+    from xgboost import XGBClassifier
+
+    X, y = load_breast_cancer(return_X_y=True)
+    model = XGBClassifier(n_estimators=3, max_depth=2).fit(X, y)
+    at = np.unique(model.predict_proba(X)[:, 1])[3]
+    between = (float(at) + float(np.nextafter(at, np.float32(1)))) / 2
+    for t in (float(at), between):
+        version = penstock.register(
+            model, X, name="boosted", predict=lambda m, X, t=t: m.predict_proba(X)[:, 1] >= t
+        )
+        assert version.engine == "own"
+        expected = model.predict_proba(X)[:, 1] >= t
+        np.testing.assert_array_equal(version.predict(X), expected)
+        assert served(version, X[:100]) == expected[:100].tolist()
+
+
+def test_the_probability_of_a_class_that_is_zero() -> None:
+    X, y = load_breast_cancer(return_X_y=True)
+    model = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, y)
+    version = penstock.register(model, X, name="zero", output=Output(probability=0))
+    np.testing.assert_allclose(version.predict(X), model.predict_proba(X)[:, 0], rtol=1e-9)
+
+
+def test_another_output_is_another_model(
+    cancer: tuple[pd.DataFrame, Any], capfd: pytest.CaptureFixture[str]
+) -> None:
+    X, model = cancer
+    for threshold in (0.5, 0.37):
+        penstock.register(model, X, name="cancer", output=Output(threshold=threshold))
+    _penstock.cli_main(["penstock", "models", "diff", "cancer@1", "cancer@2"], None)
+    told = capfd.readouterr().out
+    assert "answers" in told and "same model" not in told
 
 
 def test_outputs_of_probabilities_need_some(cancer: tuple[pd.DataFrame, Any]) -> None:

@@ -268,10 +268,50 @@ def test_a_home_that_cannot_be_written_does_not_cost_the_training(
     assert "this training is not recorded" in caplog.text
 
 
+def test_what_cannot_be_recorded_does_not_cost_the_training(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    model = churn()
+
+    @model.trainer
+    def fit(estimator: Any, X: Any, y: Any) -> Any:
+        penstock.report({f"metric {i}": 1.0 for i in range(100_000)})
+        return estimator.fit(X, y.squeeze())
+
+    _, metrics = model.train()
+    assert model.artifact is not None and set(metrics) == {"train", "test"}
+    assert "is not recorded whole" in caplog.text
+    assert penstock.runs()[0].status == "finished"
+
+
+def test_a_loss_that_is_no_number_is_kept_as_it_is() -> None:
+    model = churn()
+
+    @model.trainer
+    def fit(estimator: Any, X: Any, y: Any) -> Any:
+        penstock.report(loss=float("nan"), gain=float("inf"))
+        return estimator.fit(X, y.squeeze())
+
+    model.train()
+    assert penstock.runs()[0].reports[0]["metrics"] == {"loss": "nan", "gain": "inf"}
+
+
 def test_passwords_in_uris_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "argv", ["train", "postgresql://me:s3cret@host/db"])
-    churn().train()
-    origin = json.dumps(penstock.runs()[0].origin)
+    monkeypatch.setattr(
+        sys, "argv", ["train", "postgresql://me:s3cret@host/db", "db_password=s3cret"]
+    )
+    model = churn()
+
+    @model.trainer
+    def fit(estimator: Any, X: Any, y: Any, *, api_key: str) -> Any:
+        raise RuntimeError("no way to postgresql://me:s3c/ret@host/db")
+
+    with pytest.raises(RuntimeError):
+        model.train(trainer_kwargs={"api_key": "s3cret"})
+    run_ = penstock.runs()[0]
+    assert "s3c" not in run_.reason
+    # The traceback's lines of source are those of this file.
+    origin = json.dumps(run_.origin)
     assert "s3cret" not in origin
     assert "postgresql://me:***@host/db" in origin
 

@@ -56,6 +56,8 @@ def train(
         run is marked in each case, and nothing was registered.
     """
     model = load_model(app)
+    if registers:
+        model.check_is_servable()
     hyperparameters = _from_settings(model.name) | _values(set, "--set", model.text_names)
     with _stoppable(model), watched(_tell):
         model.train(

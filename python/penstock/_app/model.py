@@ -108,7 +108,6 @@ class Model(Trainable):
         self._space = HyperparameterSpace(init, self._config)
         self._callbacks: list[Step] = []
         self._training_features: list[Any] = []
-        self.run: str | None = None
 
     def __repr__(self) -> str:
         """Return the model with what the user gave to it."""
@@ -397,8 +396,7 @@ class Model(Trainable):
         FailedPreconditionError
             The model was not trained in this process, so there are no rows to check it on.
         UnimplementedError
-            A feature function of yours stands before the model, or the predictor does what no
-            output is (``penstock.register`` tells what there is).
+            A feature function of yours stands before the model, or callbacks behind it.
         """
         from penstock._register import register
 
@@ -409,7 +407,7 @@ class Model(Trainable):
                 f"check it on: call train, or penstock.register(model.artifact.model_object, X, "
                 f"name='{self.name}')"
             )
-        self._check_is_plain()
+        self.check_is_servable()
         rows = joined(self._training_features)
         # A run stands in the registry that it was recorded in.
         run = self.run if home is None else None
@@ -424,7 +422,19 @@ class Model(Trainable):
             output=self._output,
         )
 
-    def _check_is_plain(self) -> None:
+    def check_is_servable(self) -> None:
+        """Refuse what services do not run yet, before hours of training.
+
+        Raises
+        ------
+        UnimplementedError
+            Feature functions or callbacks of yours.
+        """
+        if self._callbacks:
+            raise UnimplementedError(
+                f"the predictor of the model '{self.name}' has callbacks, which services do not "
+                f"run yet; leave them out, or serve the app in Python with model.serve(app)"
+            )
         if self.dataset.has_own_feature_steps:
             raise UnimplementedError(
                 f"the model '{self.name}' answers through feature functions of yours, which "
@@ -461,38 +471,3 @@ class Model(Trainable):
         from penstock._app.fastapi import mount
 
         mount(self, app)
-
-
-def model(
-    function: Function | None = None,
-    /,
-    *,
-    dataset: Dataset,
-    name: str | None = None,
-    **settings: Any,
-) -> Any:
-    """Decorate a function that makes an untrained model; its keywords are the hyperparameters.
-
-    Parameters
-    ----------
-    dataset
-        What the model is trained on.
-    name
-        Of the model; None: the function's.
-    **settings
-        As ``Model`` takes them.
-
-    Examples
-    --------
-    >>> customers = penstock.Dataset("customers", source=lambda: frame, targets=["churned"])
-    >>> @penstock.model(dataset=customers)
-    ... def churn(C: float = 1.0) -> LogisticRegression:
-    ...     return LogisticRegression(C=C)
-    >>> churn
-    Model('churn', dataset 'customers', not trained)
-    """
-
-    def decorate(decorated: Function) -> Model:
-        return Model(name or decorated.__name__, decorated, dataset=dataset, **settings)
-
-    return decorate if function is None else decorate(function)

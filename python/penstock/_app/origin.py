@@ -43,7 +43,7 @@ def code_of(functions: Iterable[Callable[..., Any]]) -> dict[str, Any]:
 def _source_file(function: Callable[..., Any]) -> Path | None:
     try:
         path = Path(inspect.getsourcefile(inspect.unwrap(function)) or "")
-    except TypeError:
+    except (TypeError, OSError):  # built in, or of a notebook
         return None
     installed = [Path(sysconfig.get_path(name)) for name in ("stdlib", "purelib", "platlib")]
     if not path.is_file() or any(path.is_relative_to(folder) for folder in installed):
@@ -72,9 +72,9 @@ def data_of(raw: Any) -> dict[str, Any]:
         told["rows"] = shape[0]
         if len(shape) > 1:
             told["columns"] = shape[1]
-    elif hasattr(raw, "__len__"):
-        told["rows"] = len(raw)
     try:
+        if "rows" not in told and hasattr(raw, "__len__"):
+            told["rows"] = len(raw)
         told["digest"] = _digest(raw)
     except Exception:
         told["digest"] = None
@@ -131,9 +131,8 @@ def environment_of(functions: Iterable[Callable[..., Any]]) -> dict[str, Any]:
     names = {"numpy", "pandas", "sklearn", "penstock"}
     for function in functions:
         names.add((getattr(function, "__module__", None) or "").split(".")[0])
-        for value in getattr(inspect.unwrap(function), "__globals__", {}).values():
-            module = value if inspect.ismodule(value) else None
-            name = module.__name__ if module else getattr(value, "__module__", None)
+        for value in list(getattr(inspect.unwrap(function), "__globals__", {}).values()):
+            name = _module_of(value)
             if isinstance(name, str):
                 names.add(name.split(".")[0])
     loaded = sorted(name for name in names if name in sys.modules)
@@ -144,6 +143,13 @@ def environment_of(functions: Iterable[Callable[..., Any]]) -> dict[str, Any]:
         "platform": platform.platform(),
         "packages": {name: version for name, version in sorted(packages.items()) if version},
     }
+
+
+def _module_of(value: Any) -> Any:
+    try:
+        return value.__name__ if inspect.ismodule(value) else getattr(value, "__module__", None)
+    except Exception:  # there are objects that must not be touched outside of their context
+        return None
 
 
 @functools.cache

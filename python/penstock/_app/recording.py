@@ -22,8 +22,9 @@ from penstock._app.origin import code_of, data_of, environment_of, git_of
 from penstock._model import first_line
 
 _log = logging.getLogger("penstock")
-TEXT_MAX = 200  # of what JSON cannot say
-_PASSWORD = re.compile(r"(://[^/\s:@]*:)[^/\s@]*@")  # of a URI, which must not be kept
+SECRET = "***"
+_SECRET = re.compile(r"password|passwd|secret|token|credential|(^|_)key$", re.IGNORECASE)
+_PASSWORD = re.compile(r"(://[^/\s:@]*:)[^\s]*@")  # of a URI, which must not be kept
 
 
 class Recording:
@@ -55,15 +56,13 @@ class Recording:
         data = data_of(raw)
         rows = f"{data['rows']:,} rows" if "rows" in data else f"a {data['kind']}"
         self.tell(f"read {rows} in {seconds:.1f} s")
-        if self._run is not None:
-            self._run.note("data", json.dumps(data))
+        self._keep(lambda run: run.note("data", json.dumps(_plain(data))))
 
     def report(self, step: int | None, metrics: Mapping[str, float]) -> None:
         """Keep metrics of a step; None: the next."""
         self._reports += 1
         at = self._reports if step is None else step
-        if self._run is not None:
-            self._run.report(at, json.dumps(metrics))
+        self._keep(lambda run: run.report(at, json.dumps(_plain(metrics))))
         now = time.monotonic()
         if now - self._told_at >= 1:  # a line a second is as much as anyone reads
             self._told_at = now
@@ -72,8 +71,17 @@ class Recording:
 
     def end(self, status: str, reason: str = "", trace: str = "") -> None:
         """Write how it ended."""
-        if self._run is not None:
-            self._run.end(status, json.dumps(_plain(self.metrics)), reason, trace)
+        told = json.dumps(_plain(self.metrics))
+        self._keep(lambda run: run.end(status, told, reason, trace))
+
+    def _keep(self, write: Callable[[_penstock.Run], None]) -> None:
+        """Write to the run, if there is one; a registry that fails does not cost the training."""
+        if self._run is None:
+            return
+        try:
+            write(self._run)
+        except PenstockError as error:
+            _log.warning("the run %s is not recorded whole: %s", self.id, error)
 
 
 _current: ContextVar[Recording | None] = ContextVar("penstock_recording", default=None)
@@ -156,11 +164,7 @@ def _end_badly(recording: Recording, error: BaseException) -> None:
     kind = type(error).__name__
     reason = "interrupted" if is_stop else f"{kind}: {first_line(error)}"
     trace = "" if is_stop else "".join(traceback.format_exception(error))
-    try:
-        recording.end("stopped" if is_stop else "failed", reason, trace)
-    except PenstockError as failure:
-        # What went wrong first is what the user must see.
-        _log.warning("the end of this training is not recorded: %s", failure)
+    recording.end("stopped" if is_stop else "failed", _masked(reason), _masked(trace))
 
 
 def report(
@@ -200,16 +204,27 @@ def report(
 def _plain(value: Any) -> Any:
     """Return a value as JSON has it: what JSON cannot say becomes its text."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(inner) for key, inner in value.items()}
+        return {
+            str(key): SECRET if _SECRET.search(str(key)) else _plain(inner)
+            for key, inner in value.items()
+        }
     if isinstance(value, list | tuple | set):
         return [_plain(inner) for inner in value]
     if isinstance(value, str):
-        return _PASSWORD.sub(r"\1***@", value)
+        return _masked(value)
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, numbers.Real):
         return _plain_number(value)
-    return repr(value)[:TEXT_MAX]
+    return type(value).__name__  # its text may hold rows
+
+
+def _masked(text: str) -> str:
+    """Return a text without the passwords of URIs and the values of name=value secrets."""
+    name, equals, _ = text.partition("=")
+    if equals and _SECRET.search(name) and name.isidentifier():
+        return f"{name}={SECRET}"
+    return _PASSWORD.sub(rf"\1{SECRET}@", text)
 
 
 def _plain_number(value: numbers.Real) -> Any:

@@ -25,11 +25,14 @@ class Trainable(Declaration):
     ----------
     artifact
         The trained model; None before.
+    run
+        Id of the run that trained it in this process, or None.
     """
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self.artifact: ModelArtifact | None = None
+        self.run: str | None = None
 
     def _untrained(self, values: dict[str, Any]) -> Any:
         """Return a model as it is before training, for hyperparameters."""
@@ -72,6 +75,7 @@ class Trainable(Declaration):
             For the loader.
         """
         self.artifact = self._read(file, *args, **kwargs)
+        self.run = None  # which is not the one that trained it
         return self.artifact.model_object
 
     def _read(self, file: Any, *args: Any, **kwargs: Any) -> ModelArtifact:
