@@ -192,7 +192,7 @@ def around(m: Any, X: Any) -> Any:
         (twice, "calls predict more than once"),
         (altered, "looks at the features"),
         (in_place, "looks at the features"),
-        (around, "does not ask the model"),
+        (around, "looks at the features"),
         (lambda m, X: m.decision_function(X), "more of the model than predict and predict_proba"),
     ],
 )
