@@ -257,7 +257,7 @@ def check_refused(done: subprocess.CompletedProcess[str], code: int, *parts: obj
 
 # No room for the registry, for a file of the package, for the row that makes it a version.
 @pytest.mark.parametrize(
-    ("size", "told"), [("4k", "registry.db"), ("104k", "cannot be stored"), ("96k", "registry.db")]
+    ("size", "told"), [("4k", "registry.db"), ("80k", "cannot be stored"), ("112k", "registry.db")]
 )
 def test_a_full_home_is_told_and_keeps_nothing(
     fitted: LogisticRegression, inside: Inside, home: Path, size: str, told: str
