@@ -59,9 +59,8 @@ class Original:
         answered = [predicted]
         if self.signature["has_probabilities"]:
             answered.append(self.model.predict_proba(self.container.rebuild(columns)))
-        checked = [self._checked(values, rows) for values in answered]
-        if len(answered) > 1:
-            checked[1] = self._probabilities(answered[1], rows)
+        checked = [self._checked(predicted, rows)]
+        checked += [self._probabilities(values, rows) for values in answered[1:]]
         return checked
 
     def _probabilities(self, values: Any, rows: int) -> Array:
