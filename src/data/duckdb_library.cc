@@ -10,28 +10,12 @@
 
 #include "base/names.h"
 #include "os/executable.h"
+#include "os/shared_library.h"
 
 namespace penstock::data {
 namespace {
 
 constexpr std::string_view kLibraryName = "libduckdb.so";
-
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define PENSTOCK_UNDER_SANITIZER 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define PENSTOCK_UNDER_SANITIZER 1
-#endif
-
-// The Python package duckdb exports the same 28,000 names: should it have been loaded globally,
-// only DEEPBIND keeps the two apart. Sanitizers abort on it.
-#ifdef PENSTOCK_UNDER_SANITIZER
-constexpr int kOpenFlags = RTLD_NOW | RTLD_LOCAL;
-#else
-constexpr int kOpenFlags = RTLD_NOW | RTLD_LOCAL | RTLD_DEEPBIND;
-#endif
 
 std::vector<std::string> Places() {
   if (const char* path = std::getenv("PENSTOCK_DUCKDB"); path != nullptr && *path != '\0')
@@ -54,7 +38,7 @@ Result<std::shared_ptr<const DuckdbLibrary>> DuckdbLibrary::Open() {
   void* handle = nullptr;
   std::string why;
   for (const std::string& place : places) {
-    handle = dlopen(place.c_str(), kOpenFlags);
+    handle = dlopen(place.c_str(), os::kOpenApart);
     if (handle != nullptr) break;
     const char* error = dlerror();
     std::error_code ignored;

@@ -3,7 +3,6 @@
 
 #include <dlfcn.h>
 #include <fmt/format.h>
-#include <sys/auxv.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -11,6 +10,8 @@
 #include <vector>
 
 #include "base/names.h"
+#include "os/executable.h"
+#include "os/shared_library.h"
 
 namespace penstock::engine {
 namespace {
@@ -19,43 +20,13 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kLibraryName = "libonnxruntime.so.1";
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define PENSTOCK_UNDER_SANITIZER 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define PENSTOCK_UNDER_SANITIZER 1
-#endif
-
-// In a Python process another copy may have been loaded globally, which only DEEPBIND keeps apart;
-// sanitizers abort on it.
-#ifdef PENSTOCK_UNDER_SANITIZER
-constexpr int kOpenFlags = RTLD_NOW | RTLD_LOCAL;
-#else
-constexpr int kOpenFlags = RTLD_NOW | RTLD_LOCAL | RTLD_DEEPBIND;
-#endif
-
-// The file that this code was linked into. For a program, /proc knows it better than dladdr, which
-// repeats argv[0].
-fs::path OwnFile() {
-  Dl_info own{};
-  Dl_info program{};
-  if (dladdr(reinterpret_cast<const void*>(&OwnFile), &own) == 0) return {};
-  // NOLINTNEXTLINE(performance-no-int-to-ptr): the kernel gives addresses as integers
-  dladdr(reinterpret_cast<const void*>(getauxval(AT_ENTRY)), &program);
-  std::error_code error;
-  if (own.dli_fbase == program.dli_fbase) return fs::read_symlink("/proc/self/exe", error);
-  return fs::canonical(own.dli_fname, error);
-}
-
 std::vector<std::string> Places(const std::string& path) {
   if (!path.empty()) return {path};
   if (const char* variable = std::getenv("PENSTOCK_ONNXRUNTIME");
       variable != nullptr && *variable != '\0') {
     return {variable};
   }
-  const fs::path directory = OwnFile().parent_path();
+  const fs::path directory = os::DirectoryOfThisBinary();
   return {(directory / kLibraryName).string(),
           (directory.parent_path() / "lib" / kLibraryName).string()};
 }
@@ -71,7 +42,7 @@ Status NotFoundAnywhere(const std::vector<std::string>& places, std::string_view
 Result<void*> OpenAnywhere(const std::vector<std::string>& places) {
   std::string why;
   for (const std::string& place : places) {
-    if (void* library = dlopen(place.c_str(), kOpenFlags)) return library;
+    if (void* library = dlopen(place.c_str(), os::kOpenApart)) return library;
     const char* error = dlerror();
     std::error_code ignored;
     // That a file is not there is said already.
