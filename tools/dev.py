@@ -14,7 +14,7 @@ import check
 import fuzz
 import lint
 from setup import setup
-from steps import BUILD, ROOT, VENV_PYTHON, StepError, environment, fail
+from steps import BUILD, ROOT, VENV_PYTHON, StepError, environment, fail, hold
 
 MENU = """Penstock: ./dev COMMAND
 
@@ -46,6 +46,7 @@ def command_setup(words: list[str]) -> int:
 def command_build(words: list[str]) -> int:
     """Build the release preset and wire it into .venv."""
     refuse_words("build", words)
+    hold(BUILD)
     setup(set())
     build.build()
     build.tell_slowest("release")
@@ -55,6 +56,7 @@ def command_build(words: list[str]) -> int:
 def command_quickstart(words: list[str]) -> int:
     """Build, and run the example from end to end."""
     refuse_words("quickstart", words)
+    hold(BUILD)
     begin = time.monotonic()
     print("Setting up and building", flush=True)
     setup(set())
@@ -69,12 +71,14 @@ def command_quickstart(words: list[str]) -> int:
 def command_test(words: list[str]) -> int:
     """Run everything that must pass."""
     refuse_words("test", [word for word in words if word != "--long"])
+    hold(BUILD)
     return check.check(is_long="--long" in words)
 
 
 def command_lint(words: list[str]) -> int:
     """Run every check that reads the sources."""
     refuse_words("lint", words)
+    hold(BUILD)
     setup({"test"})
     build.configure("release")
     return lint.lint()
@@ -93,6 +97,7 @@ def command_fuzz(words: list[str]) -> int:
     names = [word for word in words if not word.isdigit()]
     seconds = [int(word) for word in words if word.isdigit()]
     refuse_words("fuzz", names[1:] + [str(s) for s in seconds[1:]])
+    hold(BUILD)
     setup({"test"})
     fuzz.build()
     results = fuzz.run_all(seconds=(seconds or [60])[0], only=(names or [None])[0])
@@ -106,6 +111,7 @@ def command_bench(words: list[str]) -> int:
     if not script.is_file():
         known = ", ".join(sorted(path.stem for path in (ROOT / "bench").glob("*.py")))
         raise StepError(f"bench '{name}' is not known; bench/ has: {known}.")
+    hold(BUILD)
     setup({"bench"})
     build.build()
     return attached([str(VENV_PYTHON), str(script), *rest], ROOT)

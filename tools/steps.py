@@ -4,6 +4,7 @@ step fails.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import subprocess
@@ -23,6 +24,30 @@ LOG_LINES_MAX = 80
 
 class StepError(Exception):
     """A step failed; the message says what to do about it."""
+
+
+def hold(folder: Path) -> None:
+    """Hold the builds and logs in `folder` until this process ends: two commands at once would
+    write over each other's.
+
+    Raises
+    ------
+    StepError
+        When another command holds them; the message names its process.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT)  # the kernel closes it
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = os.read(lock, 20).decode()
+        os.close(lock)
+        raise StepError(
+            f"process {holder} works in {folder} already, and two would write over each other's "
+            "builds and logs: wait until it is done, or end it."
+        ) from None
+    os.truncate(lock, 0)
+    os.pwrite(lock, str(os.getpid()).encode(), 0)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import packages
 import pytest
 from servers import SECONDS_MAX, Server, wait_until
 
-REQUESTS, ROWS = 6, 1000  # about a second each
+REQUESTS, ROWS = 6, 8000
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ class Asked:
         for thread in self.threads:
             thread.start()
         wait_until(lambda: self.in_flight() == REQUESTS, "all requests wait or run")
-        assert self.answers == []
+        assert self.answers == [], "answered too soon for this machine: raise ROWS"
 
     def ask(self) -> None:
         try:
@@ -82,7 +82,7 @@ def test_slow_requests_are_answered_after_the_port_has_closed(asked: Asked) -> N
     wait_until(lambda: server.request("GET", "/health/ready")[0] == 503, "it is not ready")
     assert asked.in_flight() > 0
     wait_until(lambda: not is_open(server.port), "the port is closed")
-    assert len(asked.answers) < REQUESTS
+    assert len(asked.answers) < REQUESTS, "answered too soon for this machine: raise ROWS"
     asked.join()
     assert asked.cut == []
     assert asked.answers == [(200, [1.0, 2.0] * (ROWS // 2))] * REQUESTS

@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
 
 import dev as menu  # noqa: E402
+from steps import StepError, hold  # noqa: E402
 
 SCREEN_LINES = 24
 
@@ -44,3 +45,20 @@ def test_a_word_that_a_command_does_not_know_is_refused(words: list[str]) -> Non
     assert done.returncode != 0
     told = f"error: ./dev {words[0]} does not know '{words[1]}'; ./dev alone prints the menu.\n"
     assert (done.stdout, done.stderr) == ("", told)
+
+
+def test_a_second_command_in_one_checkout_is_refused(tmp_path: Path) -> None:
+    holding = "import sys, steps, pathlib; steps.hold(pathlib.Path(sys.argv[1])); print(flush=True)"
+    first = subprocess.Popen(
+        [sys.executable, "-c", holding + "; sys.stdin.read()", str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=ROOT / "tools",
+    )
+    assert first.stdout is not None
+    first.stdout.readline()
+    with pytest.raises(StepError, match=f"process {first.pid} works in .* already"):
+        hold(tmp_path)
+    first.kill()
+    first.communicate()
+    hold(tmp_path)
