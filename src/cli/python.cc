@@ -15,26 +15,33 @@ std::string Variable(const char* name) {
   return value == nullptr ? "" : value;
 }
 
-std::string PythonUpward(std::filesystem::path folder) {
+// The first of `folder` and those above it in which `python` can be run, if `mark` is there too.
+std::string Upward(std::filesystem::path folder, std::string_view python, std::string_view mark) {
   while (true) {
-    const std::filesystem::path python = folder / ".venv" / "bin" / "python";
-    if (access(python.c_str(), X_OK) == 0) return python.string();
+    const std::filesystem::path found = folder / python;
+    if (access(found.c_str(), X_OK) == 0 && access((folder / mark).c_str(), F_OK) == 0)
+      return found.string();
     if (folder == folder.parent_path()) return "";
     folder = folder.parent_path();
   }
+}
+
+std::string DotVenvUpward(const std::filesystem::path& folder) {
+  return Upward(folder, ".venv/bin/python", ".venv");
 }
 
 }  // namespace
 
 std::string FindPython(const std::filesystem::path& start) {
   if (const std::string chosen = Variable(kPythonVariable); !chosen.empty()) return chosen;
+  const std::filesystem::path here = os::DirectoryOfThisBinary();
+  if (const std::string own = Upward(here, "bin/python", "pyvenv.cfg"); !own.empty()) return own;
   if (const std::string active = Variable("VIRTUAL_ENV"); !active.empty())
     return active + "/bin/python";
   std::error_code error;
   const std::filesystem::path folder = std::filesystem::absolute(start, error);
-  if (const std::string near = error ? "" : PythonUpward(folder); !near.empty()) return near;
-  if (const std::string beside = PythonUpward(os::DirectoryOfThisBinary()); !beside.empty())
-    return beside;
+  if (const std::string near = error ? "" : DotVenvUpward(folder); !near.empty()) return near;
+  if (const std::string beside = DotVenvUpward(here); !beside.empty()) return beside;
   return "python3";
 }
 
