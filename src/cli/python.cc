@@ -15,19 +15,25 @@ std::string Variable(const char* name) {
   return value == nullptr ? "" : value;
 }
 
-// The first of `folder` and those above it in which `python` can be run, if `mark` is there too.
-std::string Upward(std::filesystem::path folder, std::string_view python, std::string_view mark) {
+std::string PythonIn(const std::filesystem::path& environment) {
+  const std::filesystem::path python = environment / "bin" / "python";
+  return access(python.c_str(), X_OK) == 0 ? python.string() : "";
+}
+
+std::string OfDotVenv(const std::filesystem::path& folder) { return PythonIn(folder / ".venv"); }
+
+std::string OfEnvironment(const std::filesystem::path& folder) {
+  return access((folder / "pyvenv.cfg").c_str(), F_OK) == 0 ? PythonIn(folder) : "";
+}
+
+// What `look` finds in `folder` or in the nearest folder above it.
+std::string Upward(std::filesystem::path folder,
+                   std::string (*look)(const std::filesystem::path&)) {
   while (true) {
-    const std::filesystem::path found = folder / python;
-    if (access(found.c_str(), X_OK) == 0 && access((folder / mark).c_str(), F_OK) == 0)
-      return found.string();
+    if (std::string found = look(folder); !found.empty()) return found;
     if (folder == folder.parent_path()) return "";
     folder = folder.parent_path();
   }
-}
-
-std::string DotVenvUpward(const std::filesystem::path& folder) {
-  return Upward(folder, ".venv/bin/python", ".venv");
 }
 
 }  // namespace
@@ -35,13 +41,13 @@ std::string DotVenvUpward(const std::filesystem::path& folder) {
 std::string FindPython(const std::filesystem::path& start) {
   if (const std::string chosen = Variable(kPythonVariable); !chosen.empty()) return chosen;
   const std::filesystem::path here = os::DirectoryOfThisBinary();
-  if (const std::string own = Upward(here, "bin/python", "pyvenv.cfg"); !own.empty()) return own;
+  if (const std::string own = Upward(here, OfEnvironment); !own.empty()) return own;
   if (const std::string active = Variable("VIRTUAL_ENV"); !active.empty())
     return active + "/bin/python";
   std::error_code error;
   const std::filesystem::path folder = std::filesystem::absolute(start, error);
-  if (const std::string near = error ? "" : DotVenvUpward(folder); !near.empty()) return near;
-  if (const std::string beside = DotVenvUpward(here); !beside.empty()) return beside;
+  if (const std::string near = error ? "" : Upward(folder, OfDotVenv); !near.empty()) return near;
+  if (const std::string beside = Upward(here, OfDotVenv); !beside.empty()) return beside;
   return "python3";
 }
 

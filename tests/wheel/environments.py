@@ -41,6 +41,5 @@ class Environment:
         return done.stdout
 
     def install(self, *words: str | Path) -> None:
-        """Install packages, as wheels alone."""
-        pip = ("python", "-m", "pip", "install", "--quiet", "--only-binary", ":all:")
-        self.run(*pip, *words, cwd=self.folder)
+        """Install packages."""
+        self.run("python", "-m", "pip", "install", "--quiet", *words, cwd=self.folder)
