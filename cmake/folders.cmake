@@ -115,8 +115,13 @@ function(penstock_check_closure name)
   endforeach()
 endfunction()
 
+# What is shipped. mold keeps an undefined symbol of code that --gc-sections threw away, and with it the version of the C
+# library that the symbol came in, which a wheel must not ask for: GNU ld links these three.
 function(penstock_link_statically name)
   target_link_options(${name} PRIVATE -static-libstdc++ -Wl,--exclude-libs,ALL)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    target_link_options(${name} PRIVATE -fuse-ld=bfd)
+  endif()
 endfunction()
 
 # The folders a program uses directly are those its MAIN includes; tools/layers.py holds them against the closure.

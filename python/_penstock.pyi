@@ -100,7 +100,7 @@ def register(
     python_form: Callable[[], PythonForm],
     native_hint: str,
     details_json: str,
-    known_texts: Sequence[Sequence[str]] = (),
+    known_texts: Sequence[Sequence[str]] = ...,
     run: str = "",
 ) -> Version:
     """Hold the candidates against the original and commit the first that passes as a new version.

@@ -13,6 +13,7 @@ import build
 import check
 import fuzz
 import lint
+import wheel
 from setup import setup
 from steps import BUILD, ROOT, VENV_PYTHON, StepError, environment, fail, hold
 
@@ -26,6 +27,7 @@ MENU = """Penstock: ./dev COMMAND
 
   setup            install Debian packages, .venv and .deps, where missing
   build            compile the release preset; then .venv/bin/penstock and `import penstock` work
+  wheel            build, and pack build/wheel/*.whl, which installs without a compiler
   lint             clang-format, clang-tidy, ruff, mypy, the layer check, the house rules
   format           apply clang-format and ruff
   fuzz [NAME] [S]  run one fuzzer, or all, for S seconds each (60)
@@ -50,6 +52,16 @@ def command_build(words: list[str]) -> int:
     setup(set())
     build.build()
     build.tell_slowest("release")
+    return 0
+
+
+def command_wheel(words: list[str]) -> int:
+    """Build the release preset and pack it into a wheel."""
+    refuse_words("wheel", words)
+    hold(BUILD)
+    setup(set())
+    build.build()
+    wheel.pack()
     return 0
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import _penstock
 from penstock._checks import did_you_mean, quoted
 from penstock._columns import is_missing
+from penstock._extras import missing, needed_for
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -126,7 +127,8 @@ class UserCode:
 
 
 def _open_model(path: Path) -> Any:
-    import joblib
+    with needed_for("penstock register"):
+        import joblib
 
     if not path.is_file():
         raise _penstock.NotFoundError(
@@ -137,6 +139,10 @@ def _open_model(path: Path) -> Any:
         try:
             model = joblib.load(path)
         except (Exception, SystemExit) as error:
+            if needed := missing(error):
+                raise _penstock.FailedPreconditionError(
+                    f"the model in '{path}' needs {needed}"
+                ) from error
             lines = str(error).strip().splitlines()
             raise _penstock.InvalidArgumentError(
                 f"'{path}' cannot be opened, it raised {type(error).__name__}"
@@ -149,7 +155,8 @@ def _open_model(path: Path) -> Any:
 
 
 def _read_examples(path: Path, target: str, text: list[str], model: Any) -> Any:
-    import pandas as pd
+    with needed_for("penstock register"):
+        import pandas as pd
 
     if not path.is_file():
         raise _penstock.NotFoundError(

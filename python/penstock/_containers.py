@@ -14,6 +14,7 @@ import numpy as np
 
 from _penstock import InvalidArgumentError
 from penstock._columns import Values, is_missing, missing_in, to_column, type_of
+from penstock._extras import needed_for
 
 if TYPE_CHECKING:
     from _penstock import Column
@@ -174,7 +175,8 @@ def contain(X: Any) -> Container:
             f"was expected: pass X.toarray()"
         )
     if hasattr(X, "to_pandas") and not hasattr(X, "to_frame"):
-        return _contain_frame(X.to_pandas())
+        with needed_for(f"X, {_article(type(X).__name__)}"):
+            return _contain_frame(X.to_pandas())
     raise InvalidArgumentError(_not_a_table(X))
 
 

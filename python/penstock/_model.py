@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import numpy as np
 
 from _penstock import InvalidArgumentError
+from penstock._extras import needed_for
 
 if TYPE_CHECKING:
     from penstock._containers import Container
@@ -82,8 +83,9 @@ def check_is_model(model: Any) -> None:
 
 
 def _check_is_fitted(model: Any) -> None:
-    from sklearn.exceptions import NotFittedError
-    from sklearn.utils.validation import check_is_fitted
+    with needed_for("penstock.register"):
+        from sklearn.exceptions import NotFittedError
+        from sklearn.utils.validation import check_is_fitted
 
     name = type(model).__name__
     if not type(model).__module__.startswith("sklearn."):

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import _penstock
+from penstock._extras import needed_for
 
 if TYPE_CHECKING:
     import pandas
@@ -102,6 +103,8 @@ class Table:
         ModuleNotFoundError
             pyarrow or pandas is not installed.
         """
+        with needed_for("Table.to_pandas"):
+            import pandas  # noqa: F401
         frame: pandas.DataFrame = self.to_arrow().to_pandas(split_blocks=True)
         return frame.copy() if writable else frame
 
@@ -117,12 +120,8 @@ class Table:
         ModuleNotFoundError
             polars is not installed.
         """
-        try:
+        with needed_for("Table.to_polars"):
             import polars
-        except ModuleNotFoundError as error:
-            raise ModuleNotFoundError(
-                "polars is not installed: pip install polars", name=error.name
-            ) from None
         frame: polars.DataFrame = polars.DataFrame(self)
         return frame
 
@@ -143,14 +142,8 @@ class Table:
 
 
 def _pyarrow() -> Any:
-    try:
+    with needed_for("a Table", "a library that takes Arrow itself, as polars does, takes it too"):
         import pyarrow
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            "pyarrow is not installed: pip install pyarrow, or hand the table to a library that "
-            "takes Arrow itself, as polars does",
-            name=error.name,
-        ) from None
     return pyarrow
 
 

@@ -8,8 +8,9 @@ namespace penstock::cli {
 
 inline constexpr const char* kPythonVariable = "PENSTOCK_PYTHON";
 
-// The Python that has the user's packages: PENSTOCK_PYTHON, else the active virtual environment,
-// else .venv found upward from `start`, else from this program's folder, else "python3" of PATH.
+// The Python that has the user's packages: PENSTOCK_PYTHON, else that of the virtual environment in
+// which this binary is installed, else the active one, else .venv found upward from `start`, else
+// from this binary's folder, else "python3" of PATH.
 std::string FindPython(const std::filesystem::path& start);
 
 }  // namespace penstock::cli

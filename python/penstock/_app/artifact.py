@@ -5,7 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from _penstock import InvalidArgumentError, NotFoundError, UnimplementedError
+from _penstock import (
+    FailedPreconditionError,
+    InvalidArgumentError,
+    NotFoundError,
+    UnimplementedError,
+)
+from penstock._extras import missing, needed_for
 
 
 class ModelArtifact(NamedTuple):
@@ -43,11 +49,12 @@ def save_default(artifact: ModelArtifact, file: Any, *args: Any, **kwargs: Any) 
     if framework == "keras":
         return artifact.model_object.save(file, *args, **kwargs)
     if framework == "torch":
-        import torch
+        import torch  # the model's own
 
         kept = {"state_dict": artifact.model_object.state_dict()} | _rest(artifact)
         return torch.save(kept, file, *args, **kwargs)
-    import joblib
+    with needed_for("Model.save"):
+        import joblib
 
     return joblib.dump(
         {"model_obj": artifact.model_object} | _rest(artifact), file, *args, **kwargs
@@ -70,21 +77,27 @@ def load_default(file: Any, init: Any, *args: Any, **kwargs: Any) -> ModelArtifa
         There is no such file.
     InvalidArgumentError
         It is not a file of a model.
+    FailedPreconditionError, ModuleNotFoundError
+        A package that the model needs is not installed.
     """
     if isinstance(file, str | Path) and not Path(file).exists():
         raise NotFoundError(f"there is no file '{file}'; a model that was saved was expected")
     suffix = Path(file).suffix if isinstance(file, str | Path) else ""
     if suffix in {".h5", ".keras"}:
-        import keras
+        with needed_for(f"the model in '{file}'"):
+            import keras
 
         return ModelArtifact(keras.models.load_model(file, *args, **kwargs))
     if suffix in {".pt", ".pth"}:
         return _load_torch(file, init, *args, **kwargs)
-    import joblib
+    with needed_for("Model.load"):
+        import joblib
 
     try:
         kept = joblib.load(file, *args, **kwargs)
     except Exception as error:
+        if needed := missing(error):
+            raise FailedPreconditionError(f"the model in '{file}' needs {needed}") from error
         raise InvalidArgumentError(
             f"'{file}' cannot be opened as a model ({type(error).__name__}: {error}); a file that "
             f"model.save wrote was expected"
@@ -95,7 +108,8 @@ def load_default(file: Any, init: Any, *args: Any, **kwargs: Any) -> ModelArtifa
 
 
 def _load_torch(file: Any, init: Any, *args: Any, **kwargs: Any) -> ModelArtifact:
-    import torch
+    with needed_for(f"the model in '{file}'"):
+        import torch
 
     kept = torch.load(file, *args, **kwargs)
     model = init(kept.get("hyperparameters") or {})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from _penstock import FailedPreconditionError, InvalidArgumentError, PenstockError
+from penstock._extras import needed_for
 
 if TYPE_CHECKING:
     from penstock._app.model import Model
@@ -20,10 +21,11 @@ def mount(model: Model, app: Any) -> None:
     and answers with what the predictor returns. What does not fit is 422, a model that is not
     trained is 503, each with a sentence in ``detail``.
     """
-    from fastapi import HTTPException
-    from fastapi.concurrency import run_in_threadpool
-    from fastapi.responses import HTMLResponse
-    from pydantic import BaseModel
+    with needed_for("Model.serve"):
+        from fastapi import HTTPException
+        from fastapi.concurrency import run_in_threadpool
+        from fastapi.responses import HTMLResponse
+        from pydantic import BaseModel
 
     class Asked(BaseModel):
         features: Any = None

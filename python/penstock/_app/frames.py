@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from _penstock import InvalidArgumentError
 from penstock._checks import did_you_mean, quoted
+from penstock._extras import needed_for
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,7 +27,8 @@ def is_frame(value: Any) -> bool:
 
 def as_frame(value: Any, *, wants_frame: bool) -> Any:
     """Return tables as DataFrames, and anything that should be one; everything else as it is."""
-    import pandas as pd
+    with needed_for("a default step of Dataset"):
+        import pandas as pd
 
     if is_frame(value):
         return value
@@ -50,7 +52,8 @@ def _is_record(value: Any) -> bool:
 
 
 def split_frame(data: Any, test_size: float, shuffle: bool, random_state: int | None) -> Any:
-    from sklearn.model_selection import train_test_split
+    with needed_for("the default splitter"):
+        from sklearn.model_selection import train_test_split
 
     if not is_frame(data) or not test_size:
         return (data,)

@@ -9,6 +9,7 @@ from typing import Any
 from _penstock import FailedPreconditionError, InvalidArgumentError
 from penstock._app.steps import Step
 from penstock._checks import did_you_mean
+from penstock._extras import needed_for
 
 
 def data_count(step: Step) -> int:
@@ -107,7 +108,9 @@ def as_trained(fitted: Any, features: Any) -> Any:
 def joined(features: Sequence[Any]) -> Any:
     """Return the rows of all splits as one table or array."""
     import numpy as np
-    import pandas as pd
+
+    with needed_for("registering a Model"):
+        import pandas as pd
 
     if all(isinstance(part, pd.DataFrame) for part in features):
         return pd.concat(features)

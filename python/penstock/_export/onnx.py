@@ -24,6 +24,7 @@ import numpy as np
 from penstock._columns import is_missing
 from penstock._export import NotExportableError, Subject, encoding, tensor
 from penstock._export.parts import check_keeps_its_answers, parts_of
+from penstock._extras import missing
 from penstock._model import first_line
 
 if TYPE_CHECKING:
@@ -79,9 +80,7 @@ def _check_installed() -> None:
         import onnx  # noqa: F401
         import skl2onnx  # noqa: F401
     except ImportError as error:
-        raise NotExportableError(
-            f"{error.name} is not installed: pip install skl2onnx onnx"
-        ) from None
+        raise NotExportableError(f"it needs {missing(error) or error}") from None
 
 
 def _variants(subject: Subject) -> Iterator[tuple[Any, str]]:
