@@ -187,7 +187,7 @@ class WorkerInstance final : public Instance {
                                       : fmt::format("{}", column.Number(i));
         return Internal(fmt::format(
             "predict returned the label {}, which is not one of the {} that the model was "
-            "registered with; register it again",
+            "registered with; register it again with rows for which it returns that label",
             shown, package::ClassCount(signature().classes)));
       }
       indices.push_back(index);
