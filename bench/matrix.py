@@ -53,7 +53,7 @@ ENGINE_NOTES = """
   networks, PCA, polynomial features, ensembles of unlike models, clusters, outliers, text. In
   float64 where the converted graph has it, else in float32.
 - **None**: the converted graph does not give the original's answers, or there is none. Such a
-  model is registered and waits for a Python worker; the sentences below say why.
+  model is served by Python workers, as it is; the sentences below say why.
 
 What has no form for the own evaluator, and tells the reason when you ask for `engine="own"`:
 

@@ -398,7 +398,9 @@ def _listed(answer: Any, rows: int) -> tuple[list[Any], str]:
         if not isinstance(answer, list | tuple | dict) and hasattr(answer, name):
             answer = getattr(answer, name)()
             break
-    if hasattr(answer, "to_dict") and hasattr(answer, "columns"):
+    if hasattr(answer, "to_dicts"):  # polars
+        answer = answer.to_dicts()
+    elif hasattr(answer, "to_dict") and hasattr(answer, "columns"):
         answer = answer.to_dict("records")
     if not isinstance(answer, list | tuple):
         raise NotMatchedError(f"it returns a {type(answer).__name__}, not one answer a row")

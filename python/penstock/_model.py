@@ -13,6 +13,7 @@ import numpy as np
 
 from _penstock import InvalidArgumentError
 from penstock._extras import needed_for
+from penstock._predicting import Predicting
 
 if TYPE_CHECKING:
     from penstock._containers import Container
@@ -144,15 +145,22 @@ def answers_of(model: Any, container: Container) -> Answers:
         predicted, probabilities, _ = ask(model, lambda: container.take(rows))
     except Exception as error:
         raise InvalidArgumentError(
-            f"the {type(model).__name__} cannot predict the first rows of X: "
+            f"{name_of(model)} cannot predict the first rows of X: "
             f"{type(error).__name__}: {first_line(error)}"
         ) from error
     if predicted.ndim not in {1, 2} or len(predicted) != len(rows):
         raise InvalidArgumentError(
-            f"predict of the {type(model).__name__} returned an array of shape {predicted.shape} "
-            f"for {len(rows)} rows; one answer a row was expected"
+            f"predict of {name_of(model)} returned an array of shape {predicted.shape} for "
+            f"{len(rows)} rows; one answer a row was expected"
         )
     return _describe(model, container, predicted, probabilities)
+
+
+def name_of(model: Any) -> str:
+    """Return what a model is called in a sentence: a predictor before it by its own name."""
+    if isinstance(model, Predicting):
+        return f"the predictor '{model.name}'"
+    return f"the {type(model).__name__}"
 
 
 def first_line(error: BaseException) -> str:
@@ -171,7 +179,7 @@ def _describe(
     if task == "classification" and width:
         if prediction_type == "string":
             raise InvalidArgumentError(
-                f"the {type(model).__name__} predicts {width} labels a row, as text; several "
+                f"{name_of(model)} predicts {width} labels a row, as text; several "
                 f"labels a row are possible as numbers only: encode the labels before fitting"
             )
         reason = "it predicts several labels a row, and a model for each label would be native"
@@ -229,7 +237,7 @@ def _label_type(values: Array, model: Any) -> str:
             return "float64"
         told = ", ".join(sorted(t.__name__ for t in types))
         raise InvalidArgumentError(
-            f"predict of the {type(model).__name__} returns objects of type {told}; numbers, text "
+            f"predict of {name_of(model)} returns objects of type {told}; numbers, text "
             f"or booleans were expected"
         )
     if kind == "f":
@@ -237,7 +245,7 @@ def _label_type(values: Array, model: Any) -> str:
     names = {"b": "bool", "i": "int64", "u": "int64", "U": "string", "T": "string"}
     if kind not in names:
         raise InvalidArgumentError(
-            f"predict of the {type(model).__name__} returns {values.dtype}; numbers, text or "
+            f"predict of {name_of(model)} returns {values.dtype}; numbers, text or "
             f"booleans were expected"
         )
     return names[kind]
@@ -251,5 +259,7 @@ def _classes_of(model: Any, container: Container, prediction_type: str, task: st
         return classes
     if prediction_type == "float32" or (task == "other" and prediction_type == "float64"):
         return None
+    if prediction_type == "bool":
+        return np.array([False, True])  # one of them may be rare
     # Labels without a list of them: those that the model gives on the rows at hand.
     return np.unique(np.asarray(model.predict(container.take(range(container.rows)))))

@@ -14,7 +14,7 @@ from penstock._checks import check_columns, check_values
 from penstock._containers import contain
 from penstock._export import Subject, export
 from penstock._export.parts import known_texts
-from penstock._model import answers_of, check_is_model
+from penstock._model import TRIAL_ROWS_MAX, answers_of, check_is_model
 from penstock._original import original_of
 from penstock._predicting import Predicting
 from penstock._signature import signature_json
@@ -150,14 +150,17 @@ def _matched(
     try:
         matched = match(predict, model, container, answers)
     except NotMatchedError as error:
-        name = getattr(predict, "__name__", type(predict).__name__)
+        predicting = Predicting(model, predict)
         try:
-            kind = "ndarray" if is_array(predict(model, container.take([0]))) else "list"
+            answer = predict(model, container.take(range(min(TRIAL_ROWS_MAX, container.rows))))
         except Exception:
             kind = "ndarray"  # what it raises is told when it is asked as a model
+        else:
+            predicting.check(answer)
+            kind = "ndarray" if is_array(answer) else "list"
         reason = (
-            f"its predictor '{name}' is none of the outputs: {error} (native are labels, under "
-            f"other names or types, probabilities, a threshold's sides, the top k)"
+            f"its predictor '{predicting.name}' is none of the outputs: {error} (native are "
+            f"labels, under other names or types, probabilities, a threshold's sides, the top k)"
         )
         return None, kind, reason
     return matched.spec, matched.kind, None

@@ -11,6 +11,7 @@ import selectors
 import subprocess
 import threading
 import weakref
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -96,7 +97,7 @@ class Service:
         return f"{self._spec}, stopped (was on {self.url})"
 
 
-def start_service(path: str, spec: str, *, host: str, port: int, admin_port: int) -> Service:
+def start_service(path: str, spec: str, flags: Sequence[str]) -> Service:
     """Start a server for a package and return when it is ready.
 
     Parameters
@@ -105,16 +106,17 @@ def start_service(path: str, spec: str, *, host: str, port: int, admin_port: int
         The unpacked package.
     spec
         The name under which it answers: ``churn@3``.
+    flags
+        Of the server.
 
     Raises
     ------
     FailedPreconditionError
-        The server ended; the message is its own.
+        The server ended, or this machine cannot run the model; the message is its own.
     DeadlineExceededError
         It was not ready in time, and was ended.
     """
-    command = [str(Path(binary_dir) / "penstock-server"), path, "--as", spec]
-    command += ["--host", host, "--port", str(port), "--admin-port", str(admin_port)]
+    command = [str(Path(binary_dir) / "penstock-server"), path, "--as", spec, *flags]
     # No load balancer needs a notice that the port is about to close.
     command += ["--drain-notice-ms", "0", "--announce", "json", "--until-eof", "0"]
     # The pipe closes with this process, however it ends; then the server drains and ends. A session
@@ -148,6 +150,9 @@ def start_service(path: str, spec: str, *, host: str, port: int, admin_port: int
         reader.join()
         raise FailedPreconditionError(_last(told))
     ready: dict[str, Any] = json.loads(announced)
+    if "not_ready" in ready:
+        _end(process, 0)
+        raise FailedPreconditionError(ready["not_ready"])
     return Service(process, spec, ready["url"], ready["admin_url"])
 
 

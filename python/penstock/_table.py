@@ -7,12 +7,16 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import _penstock
+from _penstock import InvalidArgumentError
 from penstock._extras import needed_for
 
 if TYPE_CHECKING:
     import pandas
     import polars
     import pyarrow
+
+INFINITE_TIME = 2**63 - 1  # DuckDB's "infinity", in units of any timestamp; "-infinity" is less it
+FIRST_DAY, LAST_DAY = -719_162, 2_932_896  # of datetime.date, from 1970 on
 
 
 class Table:
@@ -100,12 +104,17 @@ class Table:
         ------
         PenstockError
             The read stopped in the middle.
+        InvalidArgumentError
+            A time is infinite, or a date beyond the years 1 to 9999, which pandas cannot hold.
         ModuleNotFoundError
             pyarrow or pandas is not installed.
         """
         with needed_for("Table.to_pandas"):
             import pandas  # noqa: F401
-        frame: pandas.DataFrame = self.to_arrow().to_pandas(split_blocks=True)
+        table = self.to_arrow()
+        for name, column in zip(table.column_names, table.columns, strict=True):
+            _check_times(name, column)
+        frame: pandas.DataFrame = table.to_pandas(split_blocks=True)
         return frame.copy() if writable else frame
 
     def to_polars(self) -> polars.DataFrame:
@@ -139,6 +148,27 @@ class Table:
             return f"Table({self._uri!r})"
         rows, columns = self._table.shape
         return f"Table({self._uri!r}: {rows:,} rows, {columns} columns)"
+
+
+def _check_times(name: str, column: Any) -> None:
+    """Refuse the times of a database that pandas would show as others."""
+    arrow = _pyarrow()
+    if arrow.types.is_timestamp(column.type):
+        first, last, type_ = 1 - INFINITE_TIME, INFINITE_TIME - 1, arrow.int64()
+    elif arrow.types.is_date32(column.type):
+        first, last, type_ = FIRST_DAY, LAST_DAY, arrow.int32()
+    else:
+        return
+    from pyarrow import compute
+
+    ends = compute.min_max(column.cast(type_)).as_py()
+    if ends["min"] is None or (ends["min"] >= first and ends["max"] <= last):
+        return
+    what = "a date beyond the years 1 to 9999" if type_ == arrow.int32() else "an infinite time"
+    raise InvalidArgumentError(
+        f"column '{name}' holds {what}, which pandas cannot hold; put null in its place in a "
+        f"query, as in nullif({name}, 'infinity'), or take the rows with to_arrow() or to_polars()"
+    )
 
 
 def _pyarrow() -> Any:

@@ -196,7 +196,15 @@ class ModelVersion:
         dtype = self.details.get("probabilities_dtype") or "float64"
         return probabilities.astype(dtype, copy=False)
 
-    def serve(self, port: int = 0, *, host: str = "127.0.0.1", admin_port: int = 0) -> Service:
+    def serve(
+        self,
+        port: int = 0,
+        *,
+        host: str = "127.0.0.1",
+        admin_port: int = 0,
+        workers: int | None = None,
+        python: str | PathLike[str] | None = None,
+    ) -> Service:
         """Start the server for this version, in a process of its own.
 
         The server ends when the handle is stopped, or when this process ends, however it ends.
@@ -209,6 +217,11 @@ class ModelVersion:
             The address to listen on.
         admin_port
             Of metrics; 0 takes a free one.
+        workers
+            Python processes for a version that has no native form; None: as many as CPUs may be
+            used, at most 4.
+        python
+            The Python that they run; None: the one that the version was registered with.
 
         Returns
         -------
@@ -218,7 +231,8 @@ class ModelVersion:
         Raises
         ------
         FailedPreconditionError
-            The server could not start; the message is the server's own.
+            The server could not start, or no Python here can run the version; the message is the
+            server's own.
 
         Examples
         --------
@@ -226,9 +240,12 @@ class ModelVersion:
         ...     service.url.startswith("http://127.0.0.1:")
         True
         """
-        return start_service(
-            self._unpacked.path, self._spec, host=host, port=port, admin_port=admin_port
-        )
+        flags = ["--host", host, "--port", str(port), "--admin-port", str(admin_port)]
+        if workers is not None:
+            flags += ["--workers", str(workers)]
+        if python is not None:
+            flags += ["--python", str(Path(python).expanduser())]
+        return start_service(self._unpacked.path, self._spec, flags)
 
     @functools.cached_property
     def _labels(self) -> Array | None:

@@ -7,6 +7,7 @@
 #include <array>
 
 #include "base/names.h"
+#include "data/sql_text.h"
 
 namespace penstock::data {
 namespace {
@@ -148,10 +149,9 @@ std::string WithCasts(std::string_view query, const std::vector<DuckdbColumn>& c
                     ? fmt::format("{}c{}", comma, i)
                     : fmt::format("{}CAST(c{} AS {}) AS c{}", comma, i, columns[i].cast, i);
   }
-  // The query may end in a semicolon, or in a comment without an end of line.
-  std::string inner(query);
-  inner.erase(inner.find_last_not_of(" \t\r\n;") + 1);
-  return fmt::format("SELECT {} FROM (\n{}\n) AS q({})", selected, inner, names);
+  // The query may end in a semicolon with comments behind it, or in a comment without an end of
+  // line.
+  return fmt::format("SELECT {} FROM (\n{}\n) AS q({})", selected, FirstStatement(query), names);
 }
 
 TextBytes TextBytesOf(const DuckdbLibrary& duckdb, duckdb_data_chunk chunk, int64_t begin,

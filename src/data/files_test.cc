@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -12,6 +13,7 @@
 
 #include "data/file_uri.h"
 #include "data/source.h"
+#include "data/sql_text.h"
 #include "table/cells.h"
 #include "table/gather.h"
 
@@ -99,6 +101,48 @@ class FilesTest : public ::testing::Test {
 
   std::filesystem::path folder_;
 };
+
+TEST(FirstStatement, EndsAtASemicolonThatIsNotInLiteralsNamesOrComments) {
+  const auto first = [](std::string_view sql) { return std::string(FirstStatement(sql)); };
+  EXPECT_EQ(first("SELECT 1"), "SELECT 1");
+  EXPECT_EQ(first("SELECT 1; -- that's all"), "SELECT 1");
+  for (const std::string sql :
+       {"SELECT 'a;''b;'", R"(SELECT "a;""b;")", "SELECT 1 -- one; 'two\n + 1",
+        "SELECT 1 /* ; /* ' */ ; */", R"(SELECT E'a\';b')", "SELECT e'a\\\\'",
+        "SELECT $$;$$ || $tag$ $$;' $tag$", "SELECT a$b, '\\'", "SELECT name'x'", "SELECT 'open",
+        "SELECT /* open"}) {
+    EXPECT_EQ(first(sql), sql);
+    EXPECT_EQ(first(sql + "\n; /* end */"),
+              sql.find("open") == sql.npos ? sql + "\n" : sql + "\n; /* end */");
+  }
+}
+
+// Columns of such types are cast by a query around the query.
+TEST_F(FilesTest, AQueryMayEndInASemicolonAndComments) {
+  for (const char* end :
+       {"", ";", " ; ", "; -- note", ";\n-- it's\n", "; /* a ; b */ ;", " -- note"}) {
+    const std::string uri =
+        fmt::format("duckdb:?query=SELECT 12::HUGEINT AS big, ';--' AS text {}", end);
+    Result<table::TableStream> stream = Read(uri);
+    ASSERT_TRUE(stream.ok()) << uri << stream.status().ToString();
+    const Result<table::Batch> batch = stream->Next();
+    ASSERT_TRUE(batch.ok()) << batch.status().ToString();
+    EXPECT_EQ(table::CellAt(*batch, table::ColumnType::kString, 1, 0), table::Cell(";--"));
+  }
+}
+
+TEST_F(FilesTest, InfiniteTimesAreShownAsSuch) {
+  Result<table::TableStream> stream = Read(
+      "duckdb:?query=SELECT 'infinity'::TIMESTAMP AS a, '-infinity'::TIMESTAMPTZ AS b, "
+      "'infinity'::DATE AS c");
+  ASSERT_TRUE(stream.ok()) << stream.status().ToString();
+  const std::vector<table::Field> fields = *stream->Fields();
+  const Result<table::Batch> batch = stream->Next();
+  ASSERT_TRUE(batch.ok()) << batch.status().ToString();
+  EXPECT_EQ(table::CellAt(*batch, fields[0].type, 0, 0), table::Cell("infinity"));
+  EXPECT_EQ(table::CellAt(*batch, fields[1].type, 1, 0), table::Cell("-infinity"));
+  EXPECT_EQ(table::CellAt(*batch, fields[2].type, 2, 0), table::Cell("infinity"));
+}
 
 TEST_F(FilesTest, GivesTypedRowsOfAFile) {
   Result<table::TableStream> stream = Read(Write("a.csv", "n,s,d\n1,x,2024-02-29\n,y,\n"));

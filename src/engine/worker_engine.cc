@@ -19,8 +19,10 @@ using package::Type;
 
 // Bytes of a text in an answer beyond that of the longest label: its offset and its mark.
 constexpr uint64_t kTextOverhead = 16;
-// Calls of one request: again only where a worker was gone before it had read the call.
+// A call goes to another worker only where one was gone before it had read all of it; once more
+// where that one was sent some of it: rows that end whoever reads them must not end every worker.
 constexpr int kAttemptsMax = 3;
+constexpr int kSentMax = 2;
 // What an instance holds on to between calls.
 constexpr size_t kKeptBytesMax = size_t{4} << 20;
 
@@ -86,23 +88,31 @@ class WorkerInstance final : public Instance {
     const uint64_t id = model_.NextId();
     WritePredictFrame(id, input, frame_);
     Status status;
-    for (int attempt = 0; attempt < kAttemptsMax; ++attempt) {
-      status = Call(id, input.rows(), output);
+    int sent = 0;
+    for (int attempt = 0; attempt < kAttemptsMax && sent < kSentMax; ++attempt) {
+      status = Call(id, input.rows(), output, sent);
       if (status.code() != Code::kAborted) break;
     }
     if (frame_.capacity() + answer_.payload.capacity() > kKeptBytesMax) {
       frame_ = {};
       answer_ = {};
     }
-    return status.code() == Code::kAborted ? Unavailable(status.message()) : status;
+    if (status.code() != Code::kAborted) return status;
+    if (sent < kSentMax) return Unavailable(status.message());
+    return Unavailable(
+        fmt::format("{}; it was sent to {} workers, and each ended before it had read it",
+                    status.message(), sent));
   }
 
  private:
-  Status Call(uint64_t id, int64_t rows, Predictions& output) {
+  // sent: grows by one where a worker was sent any of the call.
+  Status Call(uint64_t id, int64_t rows, Predictions& output, int& sent) {
     WorkerPool::Lease lease = PENSTOCK_TRY(model_.pool().Take(request_id_));
     const uint64_t bytes_max =
         kWorkerTextBytesMax + static_cast<uint64_t>(rows) * model_.row_bytes_max();
-    PENSTOCK_TRY(lease.Exchange(frame_, id, bytes_max, answer_));
+    const Status exchanged = lease.Exchange(frame_, id, bytes_max, answer_);
+    if (lease.has_sent()) ++sent;
+    PENSTOCK_TRY(exchanged);
     const auto columns = ParseFramePayload(answer_.header, answer_.payload);
     if (!columns.ok()) return lease.Discard(columns.status().message());
     if (answer_.header.kind != FrameKind::kAnswer) {
@@ -177,7 +187,7 @@ class WorkerInstance final : public Instance {
                                       : fmt::format("{}", column.Number(i));
         return Internal(fmt::format(
             "predict returned the label {}, which is not one of the {} that the model was "
-            "registered with; register it again",
+            "registered with; register it again with rows for which it returns that label",
             shown, package::ClassCount(signature().classes)));
       }
       indices.push_back(index);

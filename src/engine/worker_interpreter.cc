@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cctype>
 #include <chrono>
@@ -19,19 +20,61 @@ constexpr const char* kQuestion =
 constexpr std::chrono::seconds kQuestionMax{20};
 constexpr size_t kAnswerBytesMax = 4096;
 
-constexpr std::array<std::string_view, 2> kCredentialPrefixes = {"AWS_", "PENSTOCK_"};
-constexpr std::array<std::string_view, 3> kCredentialSuffixes = {"_TOKEN", "_KEY", "_SECRET"};
-constexpr std::string_view kPassword = "PASSWORD";
+// Names are compared in upper case.
+constexpr std::array<std::string_view, 4> kCredentialPrefixes = {"AWS_", "AZURE_", "PENSTOCK_",
+                                                                 "PGPASS"};
+constexpr std::array<std::string_view, 5> kCredentialParts = {"PASSWORD", "PASSWD", "PASSPHRASE",
+                                                              "CONNECTION_STRING", "DATABASE_URL"};
+// Between underscores; KEYBOARD and TOKENIZERS_PARALLELISM are none.
+constexpr std::array<std::string_view, 12> kCredentialWords = {
+    "TOKEN",   "TOKENS",     "KEY",         "KEYS", "APIKEY", "SECRET",
+    "SECRETS", "CREDENTIAL", "CREDENTIALS", "DSN",  "SAS",    "AUTH"};
+constexpr std::string_view kCredentialSuffix = "_PWD";  // PWD itself is a folder
+// Of a value that is no URL.
+constexpr std::array<std::string_view, 4> kCredentialSettings = {
+    "PASSWORD=", "ACCOUNTKEY=", "SHAREDACCESSKEY=", "PRIVATE KEY-----"};
+
+std::string Upper(std::string_view text) {
+  std::string upper;
+  for (const char c : text) upper += static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  return upper;
+}
+
+bool HasCredentialWord(std::string_view name) {
+  while (!name.empty()) {
+    const std::string_view word = name.substr(0, name.find('_'));
+    if (std::ranges::find(kCredentialWords, word) != kCredentialWords.end()) return true;
+    name.remove_prefix(std::min(word.size() + 1, name.size()));
+  }
+  return false;
+}
+
+// "://user:password@" somewhere in the text, which may hold several URLs.
+bool HasUrlWithPassword(std::string_view text) {
+  constexpr std::string_view kBegin = "://";
+  for (size_t at = text.find(kBegin); at != std::string_view::npos; at = text.find(kBegin, at)) {
+    at += kBegin.size();
+    const std::string_view host = text.substr(at, text.find_first_of("/?# \t", at) - at);
+    const size_t user_end = host.rfind('@');
+    if (user_end != std::string_view::npos && host.substr(0, user_end).contains(':')) return true;
+  }
+  return false;
+}
 
 std::string_view MinorOf(std::string_view version) {
   const size_t first = version.find('.');
   return version.substr(0, first == std::string_view::npos ? first : version.find('.', first + 1));
 }
 
+bool IsForWorkers(std::string_view name, std::string_view value) {
+  return !IsCredential(name, value);
+}
+
 // What the interpreter says of itself: "3.11.2 cpython".
 Result<std::string> Ask(const std::filesystem::path& python) {
   os::Process process = PENSTOCK_TRY(os::Process::Start({.program = python,
                                                          .arguments = {"-I", "-S", "-c", kQuestion},
+                                                         .inherits_variable = IsForWorkers,
                                                          .pipe_stdout = true,
                                                          .pipe_stderr = true,
                                                          .ignores_interrupt = true}));
@@ -84,16 +127,19 @@ Result<std::filesystem::path> FindInterpreter(const RecordedInterpreter& recorde
   return std::filesystem::path(path);
 }
 
-bool IsCredential(std::string_view name) {
-  std::string upper;
-  for (const char c : name) upper += static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+bool IsCredential(std::string_view name, std::string_view value) {
+  const std::string upper = Upper(name);
   for (const std::string_view prefix : kCredentialPrefixes) {
     if (upper.starts_with(prefix)) return true;
   }
-  for (const std::string_view suffix : kCredentialSuffixes) {
-    if (upper.ends_with(suffix)) return true;
+  for (const std::string_view part : kCredentialParts) {
+    if (upper.contains(part)) return true;
   }
-  return upper.find(kPassword) != std::string::npos;
+  if (upper.ends_with(kCredentialSuffix) || HasCredentialWord(upper)) return true;
+  if (HasUrlWithPassword(value)) return true;
+  const std::string upper_value = Upper(value);
+  return std::ranges::any_of(
+      kCredentialSettings, [&](std::string_view setting) { return upper_value.contains(setting); });
 }
 
 }  // namespace penstock::engine

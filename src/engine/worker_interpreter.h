@@ -25,8 +25,8 @@ struct RecordedInterpreter {
 Result<std::filesystem::path> FindInterpreter(const RecordedInterpreter& recorded,
                                               const std::string& named);
 
-// Whether a variable of the environment may hold a credential, by its name: workers run code of
-// others and are not given it.
-bool IsCredential(std::string_view name);
+// Whether a variable of the environment may hold a credential, by its name or as a URL with a
+// password: workers, and the interpreter that is asked, run code of others and are not given it.
+bool IsCredential(std::string_view name, std::string_view value);
 
 }  // namespace penstock::engine

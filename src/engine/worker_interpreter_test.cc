@@ -10,13 +10,47 @@ namespace {
 using testing::HasSubstr;
 
 TEST(WorkerInterpreter, WorkersAreGivenNoCredentials) {
-  for (const char* name : {"AWS_PROFILE", "aws_secret_access_key", "HF_TOKEN", "API_KEY",
-                           "A_SECRET", "PGPASSWORD", "MY_PASSWORD_FILE", "PENSTOCK_HOME"}) {
-    EXPECT_TRUE(IsCredential(name)) << name;
+  for (const char* name : {"AWS_PROFILE",
+                           "aws_secret_access_key",
+                           "HF_TOKEN",
+                           "API_KEY",
+                           "A_SECRET",
+                           "PGPASSWORD",
+                           "MY_PASSWORD_FILE",
+                           "PENSTOCK_HOME",
+                           "GOOGLE_APPLICATION_CREDENTIALS",
+                           "DATABASE_URL",
+                           "MY_DATABASE_URL",
+                           "STORE_CONNECTION_STRING",
+                           "SENTRY_DSN",
+                           "DSN",
+                           "AZURE_TENANT_ID",
+                           "BLOB_SAS",
+                           "BLOB_SAS_URL",
+                           "SECRET_OF_MINE",
+                           "SSH_AUTH_SOCK",
+                           "MYSQL_PWD",
+                           "PGPASSFILE",
+                           "TOKEN",
+                           "KEYS"}) {
+    EXPECT_TRUE(IsCredential(name, "1")) << name;
   }
-  for (const char* name : {"PATH", "HOME", "LD_LIBRARY_PATH", "PYTHONPATH", "OMP_NUM_THREADS",
-                           "KEYBOARD", "TOKENIZERS_PARALLELISM"}) {
-    EXPECT_FALSE(IsCredential(name)) << name;
+  for (const char* name :
+       {"PATH", "HOME", "LD_LIBRARY_PATH", "PYTHONPATH", "OMP_NUM_THREADS", "KEYBOARD",
+        "TOKENIZERS_PARALLELISM", "PWD", "OLDPWD", "XAUTHORITY", "SASL_MECHANISM"}) {
+    EXPECT_FALSE(IsCredential(name, "1")) << name;
+  }
+}
+
+TEST(WorkerInterpreter, AValueMayBeACredentialUnderAnyName) {
+  for (const char* value : {"postgresql://user:word@host/name", "see redis://:word@host",
+                            "http://a/b@c,amqp://u:p@h", "Server=x;Password=word",
+                            "AccountName=x;AccountKey=word", "-----BEGIN RSA PRIVATE KEY-----"}) {
+    EXPECT_TRUE(IsCredential("BROKER", value)) << value;
+  }
+  for (const char* value : {"", "://", "http://host:80/a@b:c", "https://user@host/", "a:b@c",
+                            "http://host:80?to=a:b@c"}) {
+    EXPECT_FALSE(IsCredential("BROKER", value)) << value;
   }
 }
 

@@ -25,6 +25,7 @@ constexpr int64_t kNsPerMs = 1'000'000;
 constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
 constexpr int64_t kMemoryLookNs = 50 * kNsPerMs;
 constexpr int64_t kEndLookNs = 20 * kNsPerMs;
+constexpr int64_t kReapLookNs = 1'000 * kNsPerMs;
 // A process whose socket has closed is about to tell how it ended.
 constexpr milliseconds kGrace{500};
 
@@ -51,6 +52,7 @@ std::string TextOf(const Frame& frame) {
 WorkerPool::WorkerPool(WorkerCommand command, WorkerOptions options)
     : command_(std::move(command)),
       options_(std::move(options)),
+      stats_(options_.stats ? options_.stats : std::make_shared<WorkerStats>()),
       owner_(getpid()),
       wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       slots_(static_cast<size_t>(std::clamp(options_.workers, 1, kWorkersMax))) {
@@ -77,6 +79,7 @@ WorkerPool::~WorkerPool() {
     for (Slot& slot : slots_) {
       if (slot.process) WorkerProcess::Abandon(std::move(slot.process));
     }
+    for (auto& process : unreaped_) WorkerProcess::Abandon(std::move(process));
     return;
   }
   {
@@ -85,10 +88,6 @@ WorkerPool::~WorkerPool() {
   }
   Wake();
   if (thread_.joinable()) thread_.join();
-  // The end of its socket tells a worker to end.
-  for (Slot& slot : slots_) {
-    if (slot.process) slot.process->End(kGrace);
-  }
 }
 
 void WorkerPool::Run() {
@@ -97,7 +96,7 @@ void WorkerPool::Run() {
     int64_t look_ns = 0;
     {
       const std::lock_guard lock(mutex_);
-      if (is_ending_) return;
+      if (is_ending_) break;
       look_ns = NextLookNs(now_ns);
     }
     StartDue(now_ns);
@@ -107,7 +106,74 @@ void WorkerPool::Run() {
       PollIdle(static_cast<int>(i));
     }
     WatchMemory();
+    ReapLate();
+    TellWhereNoneAnswers();
   }
+  // Not by another thread later: the kernel kills the processes of a thread that ends.
+  EndAll();
+}
+
+// The end of its socket tells a worker to end. They are told together, so that they share the time.
+void WorkerPool::EndAll() {
+  const std::lock_guard lock(mutex_);
+  for (Slot& slot : slots_) {
+    if (slot.process) slot.process->HangUp();
+  }
+  const int64_t end_ns = NowNs() + kGrace.count() * kNsPerMs;
+  for (Slot& slot : slots_) {
+    if (!slot.process) continue;
+    slot.process->End(milliseconds(std::max<int64_t>(0, (end_ns - NowNs()) / kNsPerMs)));
+    if (!slot.process->HasEnded()) unreaped_.push_back(std::move(slot.process));
+    Set(slot, State::kStopped);
+  }
+  // To wait for these may take for ever.
+  for (auto& process : unreaped_) WorkerProcess::Abandon(std::move(process));
+}
+
+// A process that did not end after SIGKILL is a zombie one day.
+void WorkerPool::ReapLate() {
+  std::vector<std::unique_ptr<WorkerProcess>> late;
+  {
+    const std::lock_guard lock(mutex_);
+    late.swap(unreaped_);
+  }
+  std::erase_if(late, [](const auto& process) { return process->HasEnded(); });
+  const std::lock_guard lock(mutex_);
+  for (auto& process : late) unreaped_.push_back(std::move(process));
+}
+
+// Only this thread notes whether workers can answer, so that the notes are in order.
+void WorkerPool::TellWhereNoneAnswers() {
+  std::string text;
+  {
+    const std::lock_guard lock(mutex_);
+    // Before the first was ready, Start says how it fared.
+    if (none_able_since_ns_ == 0 || !has_been_ready_) return;
+    const bool is_long = NowNs() - none_able_since_ns_ >= kWorkerPatienceMs * kNsPerMs;
+    if (!is_long && !AreGone()) return;
+    if (told_ == last_failure_) return;
+    text = told_ = last_failure_;
+  }
+  Note(WorkerNote::Kind::kNoneAnswers, 0, text);
+}
+
+void WorkerPool::Set(Slot& slot, State state) {
+  slot.state = state;
+  const auto able = std::ranges::count_if(slots_, [](const Slot& each) {
+    return each.state == State::kIdle || each.state == State::kBusy;
+  });
+  stats_->able = able;
+  if (able > 0) {
+    none_able_since_ns_ = 0;
+    told_.clear();
+  } else if (none_able_since_ns_ == 0) {
+    none_able_since_ns_ = NowNs();
+  }
+}
+
+void WorkerPool::SetBackOff(Slot& slot) {
+  slot.start_at_ns = NowNs() + slot.restart_ms * kNsPerMs;
+  slot.restart_ms = std::min(slot.restart_ms * 2, kWorkerRestartMsMax);
 }
 
 int64_t WorkerPool::NextLookNs(int64_t now_ns) const {
@@ -120,6 +186,9 @@ int64_t WorkerPool::NextLookNs(int64_t now_ns) const {
     // The end of its pipe was seen, that of its socket is to follow.
     if (slot.state != State::kStopped && !slot.log) next = std::min(next, now_ns + kEndLookNs);
   }
+  if (!unreaped_.empty()) next = std::min(next, now_ns + kReapLookNs);
+  const int64_t tell_ns = none_able_since_ns_ + kWorkerPatienceMs * kNsPerMs;
+  if (none_able_since_ns_ > 0 && tell_ns > now_ns) next = std::min(next, tell_ns);
   return std::max(next, now_ns);
 }
 
@@ -132,21 +201,24 @@ void WorkerPool::StartDue(int64_t now_ns) {
     }
     // A stopped slot is this thread's.
     auto process = WorkerProcess::Start(command_, slot + 1, options_.note);
-    const std::lock_guard lock(mutex_);
     if (!process.ok()) {
-      last_failure_ = process.status().message();
-      slots_[i].start_at_ns = now_ns + slots_[i].restart_ms * kNsPerMs;
-      slots_[i].restart_ms = std::min(slots_[i].restart_ms * 2, kWorkerRestartMsMax);
+      const std::string why =
+          fmt::format("{} cannot be started: {}", NameOf(slot), process.status().message());
+      Note(WorkerNote::Kind::kNotStarted, slot, why);
+      Count(WorkerEnd::kStart);
+      const std::lock_guard lock(mutex_);
+      last_failure_ = why;
+      SetBackOff(slots_[i]);
       changed_.notify_all();
-      if (AreGone()) Note(WorkerNote::Kind::kNoneRuns, slot, last_failure_);
       continue;
     }
+    const std::lock_guard lock(mutex_);
     slots_[i].process = *std::move(process);
     slots_[i].log = slots_[i].process->log();
     slots_[i].pid = slots_[i].process->pid();
     slots_[i].killed_for.clear();
     slots_[i].ready_until_ns = now_ns + options_.start_ms_max * kNsPerMs;
-    slots_[i].state = State::kStarting;
+    Set(slots_[i], State::kStarting);
   }
 }
 
@@ -191,16 +263,17 @@ void WorkerPool::PollStarting(int slot) {
   if (first.ok() && !*first) {
     if (NowNs() < mine.ready_until_ns) return;
     Retire(slot, milliseconds(0),
-           fmt::format("it was not ready within {} ms", options_.start_ms_max));
+           fmt::format("it was not ready within {} ms", options_.start_ms_max), WorkerEnd::kStart);
     return;
   }
   if (!first.ok() || (*first)->header.kind != FrameKind::kReady) {
-    Retire(slot, kGrace, first.ok() ? TextOf(**first) : first.status().message());
+    Retire(slot, kGrace, first.ok() ? TextOf(**first) : first.status().message(),
+           WorkerEnd::kStart);
     return;
   }
   Note(WorkerNote::Kind::kStarted, slot, TextOf(**first));
   const std::lock_guard lock(mutex_);
-  mine.state = State::kIdle;
+  Set(mine, State::kIdle);
   if (!has_been_ready_) {
     for (Slot& other : slots_) {
       if (other.start_at_ns == kNever) other.start_at_ns = 0;
@@ -216,9 +289,9 @@ void WorkerPool::PollIdle(int slot) {
   {
     const std::lock_guard lock(mutex_);
     if (mine.state != State::kIdle || !mine.process->is_unsettled()) return;
-    mine.state = State::kBusy;
+    Set(mine, State::kEnding);
   }
-  Retire(slot, kGrace, "nobody had asked it");
+  Retire(slot, kGrace, "nobody had asked it", WorkerEnd::kDied);
 }
 
 void WorkerPool::WatchMemory() {
@@ -235,14 +308,16 @@ void WorkerPool::WatchMemory() {
 }
 
 // For a slot that is starting, idle, or leased to the caller.
-std::string WorkerPool::Retire(int slot, milliseconds grace, std::string_view why) {
+std::string WorkerPool::Retire(int slot, milliseconds grace, std::string_view why, WorkerEnd end) {
   Slot& mine = slots_[static_cast<size_t>(slot)];
   std::string killed_for;
   {
     const std::lock_guard lock(mutex_);
     mine.pid = -1;  // which may be another's soon
     killed_for = mine.killed_for;
+    Set(mine, State::kEnding);
   }
+  Count(killed_for.empty() ? end : WorkerEnd::kMemory);
   const std::string how = mine.process->End(grace);
   const std::string said = mine.process->log()->last_line();
   std::string text =
@@ -250,18 +325,16 @@ std::string WorkerPool::Retire(int slot, milliseconds grace, std::string_view wh
   const std::string with_said =
       said.empty() ? text : fmt::format("{}; the last it printed: {}", text, said);
   Note(WorkerNote::Kind::kEnded, slot, with_said);
-  bool are_gone = false;
+  std::unique_ptr<WorkerProcess> process = std::move(mine.process);
+  const bool has_ended = process->HasEnded();
   {
     const std::lock_guard lock(mutex_);
-    mine.process.reset();
-    mine.state = State::kStopped;
-    mine.start_at_ns = NowNs() + mine.restart_ms * kNsPerMs;
-    mine.restart_ms = std::min(mine.restart_ms * 2, kWorkerRestartMsMax);
+    if (!has_ended) unreaped_.push_back(std::move(process));
+    Set(mine, State::kStopped);
+    SetBackOff(mine);
     // What it printed may be about others' requests: once there are any, only the log tells.
     last_failure_ = has_been_ready_ ? text : with_said;
-    are_gone = AreGone();
   }
-  if (are_gone) Note(WorkerNote::Kind::kNoneRuns, slot, text);
   changed_.notify_all();
   Wake();
   return text;
@@ -280,6 +353,8 @@ void WorkerPool::Note(WorkerNote::Kind kind, int slot, std::string text) const {
   if (options_.note) options_.note({kind, slot + 1, {}, std::move(text)});
 }
 
+void WorkerPool::Count(WorkerEnd end) { ++stats_->ends[static_cast<size_t>(end)]; }
+
 void WorkerPool::Wake() const {
   const uint64_t one = 1;
   static_cast<void>(write(wake_.get(), &one, sizeof(one)));
@@ -293,7 +368,7 @@ Result<WorkerPool::Lease> WorkerPool::Take(std::string_view request) {
   }
   const auto deadline = std::chrono::steady_clock::now() + milliseconds(options_.call_ms_max);
   std::unique_lock lock(mutex_);
-  for (;;) {
+  for (bool is_over = false;;) {
     for (size_t i = 0; i < slots_.size(); ++i) {
       Slot& slot = slots_[i];
       if (slot.state != State::kIdle) continue;
@@ -301,7 +376,7 @@ Result<WorkerPool::Lease> WorkerPool::Take(std::string_view request) {
         Wake();  // it has ended, which is the other thread's to retire
         continue;
       }
-      slot.state = State::kBusy;
+      Set(slot, State::kBusy);
       slot.process->log()->SetRequest(request);
       return Lease(this, static_cast<int>(i));
     }
@@ -309,23 +384,29 @@ Result<WorkerPool::Lease> WorkerPool::Take(std::string_view request) {
       return Unavailable(fmt::format("no worker is running: {}; it is started again within {} s",
                                      last_failure_, kWorkerRestartMsMax / 1000));
     }
-    if (changed_.wait_until(lock, deadline) == std::cv_status::timeout) {
+    if (is_over) {
       return Unavailable(
           fmt::format("none of {} workers was free within {} ms (--worker-ms-max); send the "
                       "request again later, or serve with more --workers",
                       slots_.size(), options_.call_ms_max));
     }
+    // At the end of the time all are looked at once more: the word that one is free may have come
+    // to this call with it, and no other call was given it.
+    ++stats_->waiting;
+    is_over = changed_.wait_until(lock, deadline) == std::cv_status::timeout;
+    --stats_->waiting;
   }
 }
 
 WorkerPool::Lease::~Lease() {
   if (pool_ == nullptr) return;
   Slot& slot = pool_->slots_[static_cast<size_t>(slot_)];
-  // What was printed in this call is noted as printed in it.
+  // What was printed in this call is noted as printed in it, and nothing else.
   slot.process->log()->Drain();
+  slot.process->log()->SetRequest({});
   {
     const std::lock_guard lock(pool_->mutex_);
-    slot.state = State::kIdle;
+    pool_->Set(slot, State::kIdle);
     if (has_answered_) slot.restart_ms = kWorkerRestartMsMin;
   }
   pool_->changed_.notify_one();
@@ -335,8 +416,12 @@ Status WorkerPool::Lease::Exchange(std::string_view request, uint64_t id,
                                    uint64_t payload_bytes_max, Frame& frame) {
   const WorkerOptions& options = pool_->options_;
   WorkerProcess& process = *pool_->slots_[static_cast<size_t>(slot_)].process;
-  const int64_t deadline_ns = NowNs() + options.call_ms_max * kNsPerMs;
+  const int64_t began_ns = NowNs();
+  const int64_t deadline_ns = began_ns + options.call_ms_max * kNsPerMs;
   Status status = process.Exchange(request, id, payload_bytes_max, deadline_ns, frame);
+  ++pool_->stats_->calls;
+  pool_->stats_->call_ns += NowNs() - began_ns;
+  has_sent_ = process.has_sent();
   if (status.ok()) {
     has_answered_ = true;
     return status;
@@ -344,17 +429,19 @@ Status WorkerPool::Lease::Exchange(std::string_view request, uint64_t id,
   if (status.code() == Code::kDeadlineExceeded) {
     const std::string why =
         fmt::format("the model did not answer within {} ms (--worker-ms-max)", options.call_ms_max);
-    std::exchange(pool_, nullptr)->Retire(slot_, milliseconds(0), why);
+    std::exchange(pool_, nullptr)->Retire(slot_, milliseconds(0), why, WorkerEnd::kTimeout);
     return Status(Code::kDeadlineExceeded, why + ", and its worker was ended");
   }
-  const Status discarded = Discard(status.message());
+  const bool is_protocol = status.code() == Code::kInternal;
+  const Status discarded =
+      Discard(status.message(), is_protocol ? WorkerEnd::kProtocol : WorkerEnd::kDied);
   return status.code() == Code::kAborted ? Status(Code::kAborted, discarded.message()) : discarded;
 }
 
-Status WorkerPool::Lease::Discard(std::string_view why) {
+Status WorkerPool::Lease::Discard(std::string_view why, WorkerEnd end) {
   WorkerPool& pool = *std::exchange(pool_, nullptr);
   return Unavailable(fmt::format("the request was not answered: {}; send it again",
-                                 pool.Retire(slot_, kGrace, why)));
+                                 pool.Retire(slot_, kGrace, why, end)));
 }
 
 }  // namespace penstock::engine

@@ -22,7 +22,9 @@ constexpr int64_t kPollMsMax = 1'000'000;
 
 Status Gone() { return Unavailable("its process is gone"); }
 
-Status GoneUnread() { return Status(Code::kAborted, "its process was gone before the call"); }
+Status GoneUnread() {
+  return Status(Code::kAborted, "its process was gone before it had read the call");
+}
 
 std::string_view NameOfSignal(int signal) {
   const char* name = sigdescr_np(signal);
@@ -39,7 +41,8 @@ Result<std::unique_ptr<WorkerProcess>> WorkerProcess::Start(
        .arguments = {"-m", "penstock._worker", command.package.string()},
        // Neither the working directory nor the package's folder is to change what is imported.
        .environment = {{"PYTHONSAFEPATH", "1"}, {"PYTHONDONTWRITEBYTECODE", "1"}},
-       .inherits_variable = [](std::string_view name) { return !IsCredential(name); },
+       .inherits_variable = [](std::string_view name,
+                               std::string_view value) { return !IsCredential(name, value); },
        .stdin_descriptor = sockets.theirs.get(),
        .pipe_stderr = true,
        .joins_stdout = true,
@@ -91,6 +94,7 @@ Status WorkerProcess::Send(std::string_view bytes, int64_t deadline_ns) {
     const ssize_t count =
         send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     if (count >= 0) {
+      has_sent_ = true;
       bytes.remove_prefix(static_cast<size_t>(count));
     } else if (errno == EAGAIN) {
       PENSTOCK_TRY(WaitUntil(POLLOUT, deadline_ns));
@@ -121,6 +125,7 @@ Status WorkerProcess::Receive(char* bytes, size_t count, int64_t deadline_ns) {
 
 Status WorkerProcess::Exchange(std::string_view request, uint64_t id, uint64_t payload_bytes_max,
                                int64_t deadline_ns, Frame& frame) {
+  has_sent_ = false;
   PENSTOCK_TRY(Send(request, deadline_ns));
   char header[kFrameHeaderBytes];
   PENSTOCK_TRY(Receive(header, sizeof(header), deadline_ns));
@@ -148,6 +153,11 @@ std::string WorkerProcess::End(std::chrono::milliseconds grace) {
   if (code > 128)
     return fmt::format("was ended by signal {} ({})", code - 128, NameOfSignal(code - 128));
   return fmt::format("exited with code {}", code);
+}
+
+bool WorkerProcess::HasEnded() {
+  const auto ended = process_.WaitFor(std::chrono::milliseconds(0));
+  return !ended.ok() || ended->has_value();
 }
 
 void WorkerProcess::Abandon(std::unique_ptr<WorkerProcess> worker) {

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -50,14 +51,22 @@ class WorkerProcess {
 
   // Sends a frame and reads its answer into `frame`, whose memory is reused. kDeadlineExceeded when
   // the monotonic clock reads deadline_ns, kUnavailable when the process is gone, kAborted when
-  // it was gone before it had read the call, kInternal when what it sends is no answer to this
-  // frame.
+  // it was gone before it had read all of the call, kInternal when what it sends is no answer to
+  // this frame.
   Status Exchange(std::string_view request, uint64_t id, uint64_t payload_bytes_max,
                   int64_t deadline_ns, Frame& frame);
 
+  // Whether any byte of the last call went to the process, which may have read it.
+  bool has_sent() const { return has_sent_; }
+
+  // Tells the process to end: its socket closes.
+  void HangUp() { socket_.Close(); }
   // Ends the process, if it does not end by itself within `grace`, and returns how it ended:
   // "exited with code 3", "was ended by signal 11 (Segmentation fault)".
   std::string End(std::chrono::milliseconds grace);
+  // Whether it has ended, so that destruction does not wait for it: a process may be stuck in the
+  // kernel, or held by a debugger, even after SIGKILL.
+  bool HasEnded();
   // Leaves the process and its descriptors to another: in a fork, they are the parent's.
   static void Abandon(std::unique_ptr<WorkerProcess> worker);
 
@@ -73,6 +82,7 @@ class WorkerProcess {
   os::FileDescriptor socket_;
   std::shared_ptr<WorkerLog> log_;
   std::string first_;  // bytes of the first frame so far
+  bool has_sent_ = false;
 };
 
 }  // namespace penstock::engine

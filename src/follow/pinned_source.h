@@ -34,6 +34,8 @@ class PinnedSource final : public RouteSource {
   // kNotFound, kDataLoss, kFailedPrecondition of package::Package::Open, and what engine::Load
   // says.
   Status Start() override;
+  // Where only a suitable Python is missing.
+  bool may_start_later() const override { return lacks_python_; }
   void Stop() override {}
 
  private:
@@ -41,6 +43,7 @@ class PinnedSource final : public RouteSource {
 
   Options options_;
   Parts parts_;
+  bool lacks_python_ = false;
 };
 
 }  // namespace penstock::follow

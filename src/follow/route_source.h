@@ -15,6 +15,8 @@ class RouteSource {
   // Publishes the first routes; an error when the server has nothing to serve. Blocks until every
   // loop has them.
   virtual Status Start() = 0;
+  // Whether a Start that failed may succeed once something is there that this host lacks.
+  virtual bool may_start_later() const = 0;
   // Publishes nothing more after it returns.
   virtual void Stop() = 0;
 };

@@ -83,7 +83,8 @@ TEST(Process, GetsTheVariablesThatItMayHaveAndAStdinOfItsOwn) {
   Process process = *Process::Start(
       {.program = "/bin/sh",
        .arguments = {"-c", "read WORD; echo $WORD$KEPT_FROM_IT$GIVEN_TO_IT; echo oops >&2"},
-       .inherits_variable = [](std::string_view name) { return name != "KEPT_FROM_IT"; },
+       .inherits_variable = [](std::string_view name,
+                               std::string_view) { return name != "KEPT_FROM_IT"; },
        .stdin_descriptor = sockets.theirs.get(),
        .pipe_stderr = true,
        .joins_stdout = true});

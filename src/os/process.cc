@@ -42,10 +42,12 @@ Plan MakePlan(const ProcessOptions& options) {
   plan.argv.push_back(nullptr);
   for (char** variable = environ; *variable != nullptr; ++variable) {
     const std::string_view text = *variable;
-    const std::string_view name = text.substr(0, text.find('='));
+    const size_t equals = std::min(text.find('='), text.size());
+    const std::string_view name = text.substr(0, equals);
+    const std::string_view value = text.substr(std::min(equals + 1, text.size()));
     const bool is_replaced = std::ranges::any_of(
         options.environment, [&](const auto& pair) { return name == pair.first; });
-    const bool is_kept = !options.inherits_variable || options.inherits_variable(name);
+    const bool is_kept = !options.inherits_variable || options.inherits_variable(name, value);
     if (!is_replaced && is_kept) plan.variables.emplace_back(text);
   }
   for (const auto& [name, value] : options.environment)

@@ -36,7 +36,7 @@ struct ProcessOptions {
   std::vector<std::string> arguments;                            // without argv[0]
   std::vector<std::pair<std::string, std::string>> environment;  // added to this process's
   // Of this process's variables, those that the child gets; empty: all.
-  std::function<bool(std::string_view name)> inherits_variable;
+  std::function<bool(std::string_view name, std::string_view value)> inherits_variable;
   int stdin_descriptor = -1;  // borrowed; the child's stdin, else that is /dev/null
   bool pipe_stdout = false;
   bool pipe_stderr = false;

@@ -12,6 +12,8 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -49,7 +51,8 @@ constexpr int kArenasMax =
     2;  // of malloc: loops do not allocate in a steady state, so more only cost memory
 constexpr int kSpareDescriptors =
     64;  // listeners, the admin port's clients, the model's file, what libraries open
-constexpr int kDescriptorsPerLoop = 3;  // epoll, timer, mailbox
+constexpr int kDescriptorsPerLoop = 3;       // epoll, timer, mailbox
+constexpr milliseconds kStartAgain{10'000};  // where this host cannot run the model
 constexpr milliseconds kIdleLinger{
     250};  // a draining server waits so long for one more request on an open connection
 
@@ -221,9 +224,9 @@ class Program {
          .metrics = metrics_,
          .board = board_,
          .health = health_});
-    PENSTOCK_TRY(source.Start());
+    PENSTOCK_TRY(StartOrWait(source));
     ends_.Ready();
-    Announce();
+    Announce({});
     const int signal = ends_.Wait();
     source.Stop();
     Drain(signal);
@@ -231,18 +234,37 @@ class Program {
   }
 
  private:
+  // Where only this host keeps the model from being served, the server runs and says so, and tries
+  // again: what it lacks may be mounted later.
+  Status StartOrWait(follow::RouteSource& source) {
+    std::string told;
+    for (;;) {
+      const Status started = source.Start();
+      if (started.ok() || !source.may_start_later()) return started;
+      if (told.empty()) Announce(started.message());
+      if (told != started.message()) logger_.Error("not ready", {{"reason", started.message()}});
+      told = started.message();
+      std::this_thread::sleep_for(kStartAgain);
+    }
+  }
+
   engine::WorkerOptions Workers() {
     return {.workers = static_cast<int>(settings_.workers),
             .python = settings_.python,
             .call_ms_max = settings_.worker_ms_max,
             .memory_mb_max = settings_.worker_mb_max,
-            .note = [this](const engine::WorkerNote& note) { Log(note); }};
+            .note = [this](const engine::WorkerNote& note) { Log(note); },
+            .stats = worker_stats_};
   }
 
   void Log(const engine::WorkerNote& note) {
     const int64_t worker = note.worker;
+    // A server without workers has no figures of them.
+    std::call_once(has_workers_, [this] { protocol::AddWorkerMetrics(metrics_, worker_stats_); });
     switch (note.kind) {
       case engine::WorkerNote::Kind::kOutput:
+        if (note.request.empty())
+          return logger_.Info("a worker printed", {{"worker", worker}, {"text", note.text}});
         return logger_.Info("a worker printed",
                             {{"worker", worker}, {"id", note.request}, {"text", note.text}});
       case engine::WorkerNote::Kind::kStarted:
@@ -250,8 +272,12 @@ class Program {
         return logger_.Info("a worker is ready", {{"worker", worker}, {"python", note.text}});
       case engine::WorkerNote::Kind::kEnded:
         return logger_.Error("a worker ended", {{"worker", worker}, {"reason", note.text}});
-      case engine::WorkerNote::Kind::kNoneRuns:
-        return health_.SetEngineState(Unavailable(note.text));
+      case engine::WorkerNote::Kind::kNotStarted:
+        return logger_.Error("a worker cannot be started",
+                             {{"worker", worker}, {"reason", note.text}});
+      case engine::WorkerNote::Kind::kNoneAnswers:
+        health_.SetEngineState(Unavailable(note.text));
+        return logger_.Error("not ready: no worker can answer", {{"reason", note.text}});
     }
   }
 
@@ -288,15 +314,20 @@ class Program {
     return admin_->Start();
   }
 
-  void Announce() {
+  // why_not_ready: empty once it is.
+  void Announce(const std::string& why_not_ready) {
     const serve::ModelId& id = settings_.id;
-    const std::string line =
-        settings_.announce == "json"
-            ? json::Write(json::Object{{"url", server_->url()}, {"admin_url", admin_->url()}})
-            : fmt::format("{}@{} on {} (metrics: {}/metrics)", id.name, id.version, server_->url(),
-                          admin_->url());
+    json::Value where = json::Object{{"url", server_->url()}, {"admin_url", admin_->url()}};
+    if (!why_not_ready.empty()) where.Set("not_ready", why_not_ready);
+    std::string line = json::Write(where);
+    if (settings_.announce == "text") {
+      line = fmt::format("{}@{} on {} (metrics: {}/metrics)", id.name, id.version, server_->url(),
+                         admin_->url());
+      if (!why_not_ready.empty()) line += " is not ready: " + why_not_ready;
+    }
     std::puts(line.c_str());
     std::fflush(stdout);
+    if (!why_not_ready.empty()) return;
     logger_.Info("serving", {{"model", id.name},
                              {"version", id.version},
                              {"url", server_->url()},
@@ -335,6 +366,9 @@ class Program {
   serve::Health health_;
   serve::RouteBoard board_;
   serve::Executor executor_;
+  const std::shared_ptr<engine::WorkerStats> worker_stats_ =
+      std::make_shared<engine::WorkerStats>();
+  std::once_flag has_workers_;
   std::unique_ptr<http::Server> server_;
   std::unique_ptr<http::Server> admin_;
 };

@@ -66,4 +66,22 @@ void AddServerMetrics(observe::Metrics& metrics, const ObservedParts& parts) {
   AddConnectionMetrics(metrics, parts.server);
 }
 
+void AddWorkerMetrics(observe::Metrics& metrics, std::shared_ptr<const engine::WorkerStats> stats) {
+  metrics.AddGauge("penstock_workers_able", "Python workers that answer or wait for a call.", {},
+                   [stats] { return static_cast<double>(stats->able); });
+  metrics.AddGauge("penstock_worker_calls_waiting", "Calls that wait for a free worker.", {},
+                   [stats] { return static_cast<double>(stats->waiting); });
+  metrics.AddCounterReading("penstock_worker_calls_total", "Calls that a worker was given.", {},
+                            [stats] { return static_cast<double>(stats->calls); });
+  metrics.AddCounterReading("penstock_worker_call_seconds_total",
+                            "Seconds that calls to workers took together.", {},
+                            [stats] { return static_cast<double>(stats->call_ns) / 1e9; });
+  for (size_t end = 0; end < engine::kWorkerEndNames.size(); ++end) {
+    metrics.AddCounterReading("penstock_worker_ends_total",
+                              "Workers that ended, each to be started again, by reason.",
+                              {{"reason", std::string(engine::kWorkerEndNames[end])}},
+                              [stats, end] { return static_cast<double>(stats->ends[end]); });
+  }
+}
+
 }  // namespace penstock::protocol

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <memory>
+
+#include "engine/worker_options.h"
 #include "http/server.h"
 #include "observe/metrics.h"
 #include "serve/executor.h"
@@ -19,5 +22,8 @@ struct ObservedParts {
 
 // Connections, bytes, timeouts, the queue, readiness and the version of this build.
 void AddServerMetrics(observe::Metrics& metrics, const ObservedParts& parts);
+
+// How many Python workers can answer, how they end and how long they take.
+void AddWorkerMetrics(observe::Metrics& metrics, std::shared_ptr<const engine::WorkerStats> stats);
 
 }  // namespace penstock::protocol

@@ -10,7 +10,8 @@
 
 namespace penstock::registry {
 
-// Opens registry.db of a home with the newest schema. Makes the home and what is missing in it.
+// Opens registry.db of a home with the newest schema. Makes the home and what is missing in it. One
+// that is there and cannot be written is opened to be read; what would write fails then.
 Result<sql::Session> OpenDatabase(const std::filesystem::path& home, os::FileSystem& files);
 
 // Who acts, for what is written down: the user's name, else "uid:1000".

@@ -303,7 +303,46 @@ TEST_F(RegistryFaults, AFolderThatCannotBeWrittenIsTold) {
   }
   fs::permissions(home_ / "registry.db", fs::perms::owner_read | fs::perms::others_read);
   fs::permissions(home_, fs::perms::owner_write, fs::perm_options::remove);
-  EXPECT_TRUE(PassesInChild(as_nobody));
+  EXPECT_TRUE(PassesInChild([this] {
+    if (geteuid() == 0) {
+      ASSERT_EQ(setgid(65534), 0);
+      ASSERT_EQ(setuid(65534), 0);
+    }
+    Result<Registry> registry = Registry::Open(home_);
+    ASSERT_TRUE(registry.ok()) << registry.status().message();
+    const ModelVersion version = *registry->Resolve("churn");
+    EXPECT_EQ(version.ToString(), "churn@1");
+    EXPECT_EQ(registry->Models()->size(), 1U);
+    EXPECT_EQ(registry->Versions("churn")->size(), 1U);
+    const Status unpacked = registry->Materialize(version).status();
+    EXPECT_EQ(unpacked.code(), Code::kPermissionDenied) << unpacked.message();
+    EXPECT_THAT(unpacked.message(), HasSubstr("penstock models show churn@1"));
+    const Status refused = registry->Register("churn", DraftOf(2), {}).status();
+    EXPECT_EQ(refused.code(), Code::kPermissionDenied) << refused.message();
+    EXPECT_THAT(refused.message(), HasSubstr(home_.string()));
+  }));
+}
+
+TEST_F(RegistryFaults, AnUnwritableRegistryWithALogThatCannotBeReadIsRefused) {
+  {
+    Registry registry = *Registry::Open(home_);
+    ASSERT_TRUE(registry.Register("churn", DraftOf(1), {}).ok());
+    // As a process leaves it that was killed: the log is not in the file yet.
+    fs::copy_file(home_ / "registry.db-wal", home_ / "kept");
+  }
+  fs::rename(home_ / "kept", home_ / "registry.db-wal");
+  fs::permissions(home_ / "registry.db", fs::perms::owner_read | fs::perms::others_read);
+  fs::permissions(home_, fs::perms::owner_read | fs::perms::owner_exec | fs::perms::others_read |
+                             fs::perms::others_exec);
+  EXPECT_TRUE(PassesInChild([this] {
+    if (geteuid() == 0) {
+      ASSERT_EQ(setgid(65534), 0);
+      ASSERT_EQ(setuid(65534), 0);
+    }
+    const Status refused = Registry::Open(home_).status();
+    EXPECT_EQ(refused.code(), Code::kFailedPrecondition) << refused.message();
+    EXPECT_THAT(refused.message(), HasSubstr("read it as a user who may write there"));
+  }));
 }
 
 // Registers until an error, then holds what was reported against what is there.

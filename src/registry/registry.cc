@@ -300,7 +300,14 @@ Result<std::filesystem::path> Registry::Materialize(const ModelVersion& version)
     const Status renamed = unpacked.ok() ? files.Rename(temporary, folder) : unpacked;
     if (!renamed.ok()) static_cast<void>(files.RemoveTree(temporary));
     // Another process may have come first; its folder is as good as ours.
-    if (!renamed.ok() && !files.Exists(folder)) return renamed.Prefixed(version.ToString());
+    if (!renamed.ok() && !files.Exists(folder)) {
+      const Status failed = renamed.Prefixed(version.ToString());
+      if (failed.code() != Code::kPermissionDenied) return failed;
+      return Status(failed.code(),
+                    fmt::format("{}; unpack it once as a user who may write there: penstock models "
+                                "show {}",
+                                failed.message(), version.ToString()));
+    }
     PENSTOCK_TRY(files.SyncDirectory(folder.parent_path()));
   }
   const Result<package::Package> package = package::Package::Open(files, folder);

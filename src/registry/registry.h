@@ -51,7 +51,8 @@ Status CheckModelName(std::string_view name);
 // use a home at once; one Registry is for one thread at a time.
 class Registry {
  public:
-  // Makes `home` and what is missing in it.
+  // Makes `home` and what is missing in it. A registry that this user may not write can be looked
+  // at: what would write fails with kPermissionDenied.
   static Result<Registry> Open(const std::filesystem::path& home,
                                const RegistryOptions& options = {});
 

@@ -81,10 +81,23 @@ std::filesystem::path FolderOf(const std::filesystem::path& path) {
   return path.has_parent_path() ? path.parent_path() : ".";
 }
 
+bool IsThereUnwritable(const std::filesystem::path& path) {
+  return access(path.c_str(), F_OK) == 0 &&
+         faccessat(AT_FDCWD, path.c_str(), W_OK, AT_EACCESS) != 0;
+}
+
 bool IsFolderUnwritable(const std::filesystem::path& path) {
-  const std::filesystem::path folder = FolderOf(path);
-  return access(folder.c_str(), F_OK) == 0 &&
-         faccessat(AT_FDCWD, folder.c_str(), W_OK, AT_EACCESS) != 0;
+  return IsThereUnwritable(FolderOf(path));
+}
+
+// Of the path, so that SQLite opens exactly this file.
+std::string UriOf(const std::filesystem::path& path, std::string_view parameters) {
+  std::string uri = "file:";
+  for (const char byte : std::filesystem::absolute(path).string()) {
+    const bool is_special = byte == '?' || byte == '#' || byte == '%';
+    uri += is_special ? fmt::format("%{:02X}", static_cast<unsigned>(byte)) : std::string(1, byte);
+  }
+  return uri.append(parameters);
 }
 
 }  // namespace
@@ -213,10 +226,12 @@ bool Session::HoldsNoStatement(std::string_view sql) const {
 }
 
 Result<Session> Session::OpenWith(const std::filesystem::path& path, int flags,
-                                  const SessionOptions& options) {
+                                  const SessionOptions& options, std::string_view parameters) {
+  const std::string name = parameters.empty() ? path.string() : UriOf(path, parameters);
+  if (!parameters.empty()) flags |= SQLITE_OPEN_URI;
   errno = 0;
   sqlite3* database = nullptr;
-  const int code = sqlite3_open_v2(path.c_str(), &database,
+  const int code = sqlite3_open_v2(name.c_str(), &database,
                                    flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
   Session session(database, path);
   if (code != SQLITE_OK) return session.Error(code, "open the database");
@@ -266,6 +281,37 @@ Status Session::UseWriteAheadLog(std::chrono::milliseconds timeout) {
       return status;
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
+}
+
+bool Session::IsUnwritable(const std::filesystem::path& path) {
+  std::error_code error;
+  return std::filesystem::exists(path, error) &&
+         (IsThereUnwritable(path) || IsFolderUnwritable(path));
+}
+
+Result<Session> Session::OpenUnwritable(const std::filesystem::path& path,
+                                        const SessionOptions& options) {
+  Session session = PENSTOCK_TRY(OpenWith(path, SQLITE_OPEN_READONLY, options));
+  Result<int32_t> id = session.ApplicationId();
+  const Code code = id.status().code();
+  if (!id.ok() && (code == Code::kPermissionDenied || code == Code::kNotFound)) {
+    std::error_code error;
+    const std::filesystem::path log = path.string() + "-wal";
+    if (std::filesystem::file_size(log, error) > 0 && !error) {
+      return FailedPrecondition(
+          fmt::format("'{}' has changes in '{}', and its folder cannot be written, which SQLite "
+                      "needs to read them; read it as a user who may write there",
+                      path.string(), log.string()));
+    }
+    session = PENSTOCK_TRY(OpenWith(path, SQLITE_OPEN_READONLY, options, "?immutable=1"));
+    id = session.ApplicationId();
+  }
+  const int32_t found = PENSTOCK_TRY(std::move(id));
+  if (options.application_id == 0 || found == options.application_id) return session;
+  return FailedPrecondition(
+      fmt::format("'{}' is a SQLite file, but not one of Penstock's; set "
+                  "PENSTOCK_HOME to another folder",
+                  path.string()));
 }
 
 Result<Session> Session::OpenReadOnly(const std::filesystem::path& path,

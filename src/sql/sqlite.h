@@ -82,6 +82,14 @@ class Session {
   // for a file that is not ours.
   static Result<Session> Open(const std::filesystem::path& path,
                               const SessionOptions& options = {});
+  // Opens a file of ours that is there and that this process may not write, or not its folder: only
+  // to read. Where the log's shared memory cannot be made, it is read without locks: what another
+  // user changes meanwhile is not seen whole, so keep it short. kFailedPrecondition where the log
+  // holds changes that cannot be read so.
+  static Result<Session> OpenUnwritable(const std::filesystem::path& path,
+                                        const SessionOptions& options = {});
+  // Whether OpenUnwritable is what a file that is there needs.
+  static bool IsUnwritable(const std::filesystem::path& path);
   // Opens somebody else's file, which is never changed. kNotFound when there is none.
   static Result<Session> OpenReadOnly(const std::filesystem::path& path,
                                       const SessionOptions& options = {});
@@ -109,7 +117,7 @@ class Session {
   };
   Session(sqlite3* database, std::filesystem::path path);
   static Result<Session> OpenWith(const std::filesystem::path& path, int flags,
-                                  const SessionOptions& options);
+                                  const SessionOptions& options, std::string_view parameters = {});
   // Marks a new file as ours; refuses one that is somebody else's.
   Status Claim(int32_t application_id);
   Status UseWriteAheadLog(std::chrono::milliseconds timeout);

@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <limits>
+#include <string_view>
 
 namespace penstock::table {
 namespace {
@@ -11,10 +13,22 @@ namespace {
 constexpr int64_t kUs = 1'000'000;
 constexpr int64_t kNs = 1'000'000'000;
 
+// DuckDB's infinite dates and timestamps: the largest count, and its negative.
+template <typename Count>
+const char* InfinityText(Count count) {
+  constexpr Count kInfinity = std::numeric_limits<Count>::max();
+  if (count == kInfinity) return "infinity";
+  return count == -kInfinity ? "-infinity" : nullptr;
+}
+
+// The calendar repeats after 400 years; a std::chrono::year ends at 32767.
 std::string DateText(int64_t days) {
+  constexpr int64_t kCycleDays = 146'097;
+  const int64_t in_cycle = (days % kCycleDays + kCycleDays) % kCycleDays;
   const std::chrono::year_month_day date{
-      std::chrono::sys_days(std::chrono::days(static_cast<int>(days)))};
-  return fmt::format("{:04}-{:02}-{:02}", static_cast<int>(date.year()),
+      std::chrono::sys_days(std::chrono::days(static_cast<int>(in_cycle)))};
+  const int64_t cycles = days / kCycleDays - (days % kCycleDays < 0 ? 1 : 0);
+  return fmt::format("{:04}-{:02}-{:02}", int{date.year()} + 400 * cycles,
                      static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()));
 }
 
@@ -28,11 +42,13 @@ std::string TimeText(int64_t seconds, int64_t parts, int64_t per_second) {
   return text + "." + digits;
 }
 
-std::string TimestampText(int64_t count, int64_t per_second) {
+std::string TimestampText(int64_t count, int64_t per_second, std::string_view zone = "") {
+  if (const char* text = InfinityText(count)) return text;
   const int64_t per_day = 86'400 * per_second;
+  const int64_t of_day = (count % per_day + per_day) % per_day;
   const int64_t days = count / per_day - (count % per_day < 0 ? 1 : 0);
-  const int64_t of_day = count - days * per_day;
-  return DateText(days) + "T" + TimeText(of_day / per_second, of_day % per_second, per_second);
+  return fmt::format("{}T{}{}", DateText(days),
+                     TimeText(of_day / per_second, of_day % per_second, per_second), zone);
 }
 
 }  // namespace
@@ -75,6 +91,7 @@ Cell CellAt(const Batch& batch, ColumnType type, int64_t column, int64_t row) {
       return std::string(bytes + offsets[at], bytes + offsets[at + 1]);
     }
     case ColumnType::kDate32:
+      if (const char* text = InfinityText(value(int32_t()))) return text;
       return DateText(value(int32_t()));
     case ColumnType::kTimeUs:
       return TimeText(value(int64_t()) / kUs, value(int64_t()) % kUs, kUs);
@@ -83,7 +100,7 @@ Cell CellAt(const Batch& batch, ColumnType type, int64_t column, int64_t row) {
     case ColumnType::kTimestampNs:
       return TimestampText(value(int64_t()), kNs);
     case ColumnType::kTimestampUsUtc:
-      return TimestampText(value(int64_t()), kUs) + "Z";
+      return TimestampText(value(int64_t()), kUs, "Z");
   }
   return std::monostate();
 }

@@ -326,6 +326,31 @@ TEST(CellAt, GivesDatesAndTimesInIsoForm) {
   EXPECT_EQ(text(4), "01:02:03.000001");
 }
 
+// What a database may hold is shown, and never beyond what arithmetic bears.
+TEST(CellAt, GivesInfiniteAndFarDatesAndTimes) {
+  constexpr int64_t kLast = std::numeric_limits<int64_t>::max();
+  constexpr int32_t kLastDay = std::numeric_limits<int32_t>::max();
+  const auto text = []<typename T>(ColumnType type, T count) {
+    BatchBuilder builder({{"c", type}});
+    builder.AppendValues(0, &count, Validity{}, 1);
+    builder.EndRows(1);
+    return std::get<std::string>(CellAt(*builder.Finish(), type, 0, 0));
+  };
+  for (const ColumnType type :
+       {ColumnType::kTimestampUs, ColumnType::kTimestampNs, ColumnType::kTimestampUsUtc}) {
+    EXPECT_EQ(text(type, kLast), "infinity");
+    EXPECT_EQ(text(type, -kLast), "-infinity");
+  }
+  EXPECT_EQ(text(ColumnType::kTimestampUs, kLast - 1), "294247-01-10T04:00:54.775806");
+  EXPECT_EQ(text(ColumnType::kTimestampUs, -kLast - 1), "-290308-12-21T19:59:05.224192");
+  EXPECT_EQ(text(ColumnType::kTimestampNs, -kLast - 1), "1677-09-21T00:12:43.145224192");
+  EXPECT_EQ(text(ColumnType::kDate32, kLastDay), "infinity");
+  EXPECT_EQ(text(ColumnType::kDate32, -kLastDay), "-infinity");
+  EXPECT_EQ(text(ColumnType::kDate32, kLastDay - 1), "5881580-07-10");
+  EXPECT_EQ(text(ColumnType::kDate32, 2'932'896 + 1), "10000-01-01");
+  EXPECT_EQ(text(ColumnType::kDate32, -719'528), "0000-01-01");
+}
+
 // Table 3-7 of the Unicode standard.
 TEST(Utf8, KnowsWellFormedSequences) {
   for (const char* text : {"", "plain ASCII, long enough for a word", "\xC2\x80", "\xDF\xBF",

@@ -12,6 +12,7 @@ import sys
 import uuid
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -415,3 +416,39 @@ def test_an_option_cannot_smuggle_in_a_statement(tmp_path: Path) -> None:
     with pytest.raises(penstock.PenstockError):
         penstock.read(f"x.csv?names={smuggled}&query=SELECT * FROM data").to_pandas()
     assert not target.exists()
+
+
+def head(uri: str) -> Any:
+    """Return what the command line shows of a source."""
+    program = [sys.executable, "-m", "penstock", "data", "head", uri, "--json"]
+    return json.loads(subprocess.run(program, capture_output=True, text=True, check=True).stdout)
+
+
+@pytest.mark.parametrize("end", ["", ";", "; -- note", ";\n/* it's ; one */\n", " -- note"])
+def test_what_stands_behind_a_query_does_not_matter(end: str) -> None:
+    # DECIMAL and UUID are cast by a query around the query.
+    asked = f"duckdb:?query=SELECT uuid() AS id, 1.5::DECIMAL(4, 2) AS price, ';' AS text {end}"
+    (row,) = penstock.read(asked).to_arrow().to_pylist()
+    assert (row["price"], row["text"]) == (1.5, ";")
+
+
+@pytest.mark.parametrize("sign", ["", "-"])
+@pytest.mark.parametrize("kind", ["TIMESTAMP", "TIMESTAMPTZ", "TIMESTAMP_NS", "DATE"])
+def test_infinite_times_are_shown_and_never_become_other_times(kind: str, sign: str) -> None:
+    uri = f"duckdb:?query=SELECT t FROM (VALUES ('{sign}infinity'::{kind}), (NULL)) AS rows(t)"
+    (row, _) = head(uri)
+    assert row == {"t": f"{sign}infinity"}
+    table = penstock.read(uri)
+    with pytest.raises(penstock.InvalidArgumentError, match=r"column 't' holds .*nullif\(t, "):
+        table.to_pandas()
+    instead = uri.replace("SELECT t", f"SELECT nullif(t, '{sign}infinity') AS t")
+    assert penstock.read(instead).to_pandas()["t"].isna().all()
+
+
+def test_far_dates_are_shown_and_refused_by_pandas() -> None:
+    uri = "duckdb:?query=SELECT '10000-01-01'::DATE AS day"
+    assert head(uri) == [{"day": "10000-01-01"}]
+    with pytest.raises(penstock.InvalidArgumentError, match="a date beyond the years 1 to 9999"):
+        penstock.read(uri).to_pandas()
+    last = penstock.read("duckdb:?query=SELECT '9999-12-31'::DATE AS day").to_pandas()
+    assert str(last["day"][0]) == "9999-12-31"

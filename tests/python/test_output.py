@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 import requests
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits
@@ -214,10 +215,16 @@ def test_what_else_a_predictor_does_runs_in_a_worker(
     ("predictor", "sentence"),
     [
         (lambda m, X: m.predict(X)[:1], "returned an array of shape"),
-        (lambda m, X: "no", "returned an array of shape"),
-        (lambda m, X: m.predict(X).reshape(3, 5), "cannot reshape"),
-        (lambda m, X: {"all": m.predict(X)}, "returned an array of shape"),
-        (lambda m, X: [{"a": 1} for _ in range(len(X))], "returns objects of type dict"),
+        (lambda m, X: "no", "the predictor '<lambda>' returns a str, not one answer a row"),
+        (
+            lambda m, X: m.predict(X).reshape(3, 5),
+            "the predictor '<lambda>' cannot predict .*cannot",
+        ),
+        (lambda m, X: {"all": m.predict(X)}, "returns a dict, not one answer a row"),
+        (lambda m, X: [{"a": 1} for _ in range(len(X))], "returns a dict for a row, and a service"),
+        (lambda m, X: [("no", 0.5) for _ in range(len(X))], "returns a tuple of texts or objects"),
+        (lambda m, X: [[1.0] * (1 + i % 2) for i in range(len(X))], "rows of several lengths"),
+        (lambda m, X: pl.DataFrame({"a": ["no"] * len(X)}), "returns a list of texts or objects"),
     ],
 )
 def test_a_predictor_that_answers_no_rows_is_refused(
@@ -361,3 +368,48 @@ def test_a_model_of_an_app_registers_with_its_predictor() -> None:
     features = frame.drop(columns="target").head(5)
     assert version.predict(features) == predict(fitted, features) == model.predict(features)
     assert served(version, features) == predict(fitted, features)
+
+
+def test_a_predictor_that_returns_a_polars_frame_runs_in_a_worker(
+    cancer: tuple[pd.DataFrame, Any],
+) -> None:
+    X, model = cancer
+
+    def in_polars(m: Any, X: pd.DataFrame) -> pl.DataFrame:
+        return pl.DataFrame(m.predict_proba(X) * 2, schema=["a", "b"])
+
+    version = penstock.register(model, X, name="cancer", predict=in_polars)
+    assert version.engine == "python"
+    expected = in_polars(model, X.head(20)).to_numpy()
+    np.testing.assert_array_equal(version.predict(X.head(20)), expected)
+
+
+class Rare:
+    """Answers True, or a text, for rows that are not among those of the registration."""
+
+    def __init__(self, answers: list[Any]) -> None:
+        self.answers = np.array(answers)
+
+    def predict(self, X: Any) -> Any:
+        return self.answers[(np.asarray(X)[:, 0] > 100).astype(int)]
+
+
+@pytest.mark.parametrize("answers", [[False, True], [True, False]])
+def test_a_bool_that_was_never_seen_is_answered(answers: list[bool]) -> None:
+    X = np.arange(20.0).reshape(10, 2)
+    version = penstock.register(Rare(answers), X, name="rare")
+    assert version.engine == "python"
+    asked = np.array([[1.0, 2.0], [101.0, 2.0]])
+    assert version.predict(asked).tolist() == answers
+    assert served(version, asked) == answers
+
+
+def test_a_text_that_was_never_seen_is_told_with_the_remedy() -> None:
+    X = np.arange(20.0).reshape(10, 2)
+    version = penstock.register(Rare(["common", "rare"]), X, name="rare")
+    with pytest.raises(
+        penstock.InternalError,
+        match="predict returned the label 'rare', which is not one of the 1 .* register it again "
+        "with rows for which it returns that label",
+    ):
+        version.predict([[101.0, 2.0]])

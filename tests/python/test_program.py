@@ -7,6 +7,7 @@ import json
 import os
 import re
 import resource
+import shutil
 import signal
 import socket
 import subprocess
@@ -304,3 +305,36 @@ def test_what_could_not_be_written_is_no_success(program: list[str]) -> None:
         )
     assert done.returncode == 6
     assert done.stderr == "penstock: cannot write the output: No space left on device\n"
+
+
+@pytest.mark.skipif(os.geteuid() == 0 and shutil.which("setpriv") is None, reason="root writes all")
+def test_a_registry_that_cannot_be_written_is_looked_at(
+    model: LogisticRegression, tmp_path: Path
+) -> None:
+    home = Path(os.environ["PENSTOCK_HOME"])
+    without_rights = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"]
+    prefix = without_rights if os.geteuid() == 0 else []
+
+    def as_reader(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*prefix, PENSTOCK, *arguments], capture_output=True, text=True, check=False
+        )
+
+    (home / "registry.db").chmod(0o444)
+    home.chmod(0o555)
+    try:
+        done = as_reader("models", "list", "--json")
+        assert done.returncode == 0, done.stderr
+        assert [each["name"] for each in json.loads(done.stdout)] == ["churn"]
+        done = as_reader("models", "show", "churn@1")
+        assert done.returncode == 5
+        assert "unpack it once as a user who may write there" in done.stderr
+        home.chmod(0o755)
+        (home / "registry.db").chmod(0o644)
+        shown = penstock("models", "show", "churn@1")
+        (home / "registry.db").chmod(0o444)
+        home.chmod(0o555)
+        assert as_reader("models", "show", "churn@1").stdout == shown.stdout
+    finally:
+        home.chmod(0o755)
+    assert [path.name for path in home.glob("registry.db*")] == ["registry.db"]

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -314,6 +315,98 @@ def test_passwords_in_uris_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None
     origin = json.dumps(run_.origin)
     assert "s3cret" not in origin
     assert "postgresql://me:***@host/db" in origin
+
+
+def test_files_of_one_name_in_two_folders_are_two(app: Path) -> None:
+    for folder in ("first", "second"):
+        (app.parent / folder).mkdir()
+        (app.parent / folder / "steps.py").write_text(f"def {folder}(rows): return rows\n")
+    code = """
+import json
+import app, first.steps, second.steps
+from penstock._app.origin import code_of
+print(json.dumps(code_of([first.steps.first, second.steps.second, app.read])))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=app.parent
+    )
+    before = json.loads(done.stdout)
+    assert list(before["parts"]) == ["app.py", "first/steps.py", "second/steps.py"]
+    (app.parent / "first" / "steps.py").write_text("def first(rows): return rows[:1]\n")
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=app.parent
+    )
+    assert json.loads(done.stdout)["digest"] != before["digest"]
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_hashing_data_copies_none_of_it(order: Any) -> None:
+    from penstock._app.origin import data_of
+
+    array = np.ones((2**20, 8), order=order)
+    texts = [f"{i}" * 2**20 for i in range(100, 140)]  # 120 MiB, beyond what is looked at
+    tracemalloc.start()
+    try:
+        digest = data_of(array)["digest"]
+        assert data_of(texts)["digest"] is None
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < array.nbytes / 8
+    assert digest == data_of(np.ones((2**20, 8)))["digest"]
+
+
+def test_the_digest_of_an_array_is_of_any_type_and_shape() -> None:
+    from penstock._app.origin import data_of
+
+    arrays = [
+        np.zeros((0, 3)),
+        np.zeros((3, 0)),
+        np.array(["2024-01-01", "NaT"], "M8[us]"),
+        np.array(["a", "longer"]),
+        np.arange(24).reshape(2, 3, 4)[:, ::-1],
+        np.array([True, False]),
+        np.array([(1, 2.0)], [("a", "i4"), ("b", "f8")]),
+    ]
+    digests = [data_of(array)["digest"] for array in arrays]
+    assert None not in digests
+    assert len(set(digests)) == len(arrays)
+    assert digests == [data_of(array.copy("F"))["digest"] for array in arrays]
+    assert data_of(np.array([object()]))["digest"] is None
+
+
+REGISTERING = """
+import signal, os
+@model.predictor
+def predict(fitted, X):
+    {what}
+"""
+
+
+def test_a_stop_while_it_is_registered_is_not_one_of_the_training(app: Path) -> None:
+    app.write_text(APP + REGISTERING.format(what="os.kill(os.getpid(), signal.SIGINT)"))
+    done = run("train", "app:model")
+    assert done.returncode == 130, done.stderr
+    last = done.stderr.splitlines()[-1]
+    assert "stopped by Ctrl-C: 'churn' was being registered" in last
+    (told,) = json.loads(run("runs", "list", "--json").stdout)
+    assert told["status"] == "finished"
+    assert f"its training is finished, as run {told['id']} in penstock runs list" in last
+    assert "marked stopped" not in last
+
+
+def test_output_and_a_predictor_are_refused_before_the_training(app: Path) -> None:
+    text = APP.replace(
+        "LogisticRegression, dataset=customers)\nother",
+        "LogisticRegression, dataset=customers, output=penstock.Output(names=[0, 1]))\nother",
+    )
+    assert text != APP
+    app.write_text(text + REGISTERING.format(what="return fitted.predict(X)"))
+    done = run("train", "app:model")
+    assert done.returncode != 0
+    assert "has output= and is given a predictor, which both say what is answered" in done.stderr
+    assert "fitting" not in done.stdout + done.stderr
+    assert json.loads(run("runs", "list", "--json").stdout) == []
 
 
 def test_the_digest_of_data_is_that_of_its_values() -> None:

@@ -2,42 +2,33 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from servers import SECONDS_MAX, Server, binary, serving, wait_until
+from servers import SECONDS_MAX, Server, serving, wait_until
 from troubled import Troubled
+from workers import (
+    ROW,
+    Waiting,
+    ask,
+    assert_serves,
+    is_running,
+    ready,
+    records,
+    rows,
+    wait_for_workers,
+    workers_of,
+)
 
 import penstock
-
-
-def rows(count: int) -> pd.DataFrame:
-    """Return rows with numbers, integers, text, booleans and gaps."""
-    random = np.random.default_rng(5)
-    frame = pd.DataFrame(
-        {
-            "x": random.normal(size=count),
-            "n": random.integers(-30, 30, count),
-            "plan": random.choice(["basic", "é ü", "", "other"], count),
-            "is_new": random.random(count) < 0.5,
-            "small": random.normal(size=count).astype(np.float32),
-            "do": pd.Series([None] * (count - 1) + [""], dtype=object),
-        }
-    )
-    frame.loc[::5, "x"] = np.nan
-    frame.loc[::7, "plan"] = None
-    return frame
 
 
 @pytest.fixture(scope="module")
@@ -56,76 +47,6 @@ def package(version: penstock.ModelVersion) -> Path:
 def server(package: Path) -> Iterator[Server]:
     with serving(package, "--workers", "2", "--loops", "2") as running:
         yield running
-
-
-ROW = {"x": 1.0, "n": 3, "plan": "basic", "is_new": True, "small": 0.5, "do": None}
-
-
-def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return rows as a request has them: null where a value is missing."""
-    plain = frame.astype(object).where(frame.notna(), None)
-    return plain.to_dict("records")
-
-
-def ask(server: Server, do: str | None = None) -> tuple[int, dict[str, str], Any]:
-    return server.predict([ROW | {"do": do}])
-
-
-def assert_serves(server: Server) -> None:
-    """Assert that every worker answers, those that are started again too."""
-    status, _, answer = ask(server)
-    assert (status, answer.get("predictions")) == (200, ["high"]), answer
-
-
-def workers_of(server: Server) -> set[int]:
-    """Return the processes that the server has started and that still run."""
-    found = set()
-    for task in Path(f"/proc/{server.process.pid}/task").iterdir():
-        with contextlib.suppress(FileNotFoundError):
-            found |= {int(pid) for pid in (task / "children").read_text().split()}
-    return {pid for pid in found if is_running(pid)}
-
-
-def wait_for_workers(server: Server, count: int) -> None:
-    """Read the log until so many workers are ready."""
-    assert server.process.stderr is not None
-    while count > 0:
-        line = server.process.stderr.readline()
-        assert line, "the server has ended"
-        count -= "a worker is ready" in line
-
-
-def is_running(pid: int) -> bool:
-    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    return False
-
-
-class Waiting:
-    """A call that a worker is busy with until it is let go."""
-
-    def __init__(self, server: Server, path: Path) -> None:
-        self.path = path
-        self.answer: tuple[int, dict[str, str], Any] | None = None
-        self.error: Exception | None = None
-        self.thread = threading.Thread(target=self._ask, args=(server,))
-        self.thread.start()
-        began = Path(f"{path}.began")
-        wait_until(began.exists, "the call has begun")
-        self.worker = int(began.read_text())
-
-    def _ask(self, server: Server) -> None:
-        try:
-            self.answer = ask(server, f"wait:{self.path}")
-        except OSError as error:
-            self.error = error
-
-    def result(self, *, let_go: bool = True) -> tuple[int, dict[str, str], Any]:
-        if let_go:
-            self.path.touch()
-        self.thread.join(SECONDS_MAX)
-        assert self.answer is not None, self.error
-        return self.answer
 
 
 def test_the_answers_are_the_original_s(server: Server, version: penstock.ModelVersion) -> None:
@@ -265,11 +186,6 @@ def test_a_server_whose_workers_always_end_is_not_ready_until_one_stays(package:
         assert_serves(server)
 
 
-def ready(server: Server) -> tuple[int, Any]:
-    status, _, answer = server.request("GET", "/health/ready")
-    return status, answer
-
-
 def test_a_call_that_hangs_is_cut_off_and_others_are_answered(package: Path) -> None:
     flags = ("--workers", "2", "--loops", "2", "--worker-ms-max", "1500")
     with serving(package, *flags) as server:
@@ -323,43 +239,6 @@ def test_no_worker_outlives_a_server_that_is_killed(package: Path, tmp_path: Pat
     server.end(signal.SIGKILL)
     waiting.thread.join(SECONDS_MAX)
     wait_until(lambda: not any(map(is_running, workers)), "every worker has ended")
-
-
-def test_workers_are_not_given_credentials(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    secret = ["AWS_PROFILE", "HF_TOKEN", "api_key", "A_SECRET", "PGPASSWORD", "PENSTOCK_HOME"]
-    for name in secret:
-        monkeypatch.setenv(name, "secret")
-    monkeypatch.setenv("PLAIN_SETTING", "1")
-    with serving(package, "--workers", "1") as server:
-        _, _, answer = ask(server, f"environment:{','.join([*secret, 'PLAIN_SETTING'])}")
-    assert answer["detail"] == "RuntimeError: PLAIN_SETTING"
-
-
-def refusal(package: Path, *flags: str) -> str:
-    """Return why a server does not start."""
-    command = [str(binary()), str(package), "--as", "m@1", "--port", "0", "--admin-port", "0"]
-    done = subprocess.run([*command, *flags], capture_output=True, text=True, timeout=60)
-    assert (done.returncode, done.stdout) == (7, ""), done.stderr  # FAILED_PRECONDITION
-    return done.stderr.splitlines()[-1]
-
-
-def test_a_host_without_a_suitable_python_is_told(package: Path, tmp_path: Path) -> None:
-    needs = "needs cpython 3.11 with its packages and penstock"
-    told = refusal(package, "--python", "/nowhere/python")
-    assert needs in told
-    assert "'/nowhere/python', which --python names, is not there or no program" in told
-    other = tmp_path / "python"
-    other.write_text("#!/bin/sh\necho 3.10.9 cpython\n")
-    other.chmod(0o755)
-    assert f"'{other}' is 3.10.9 cpython" in refusal(package, "--python", str(other))
-    other.write_text("#!/bin/sh\nexit 1\n")
-    assert "does not answer as a Python does" in refusal(package, "--python", str(other))
-    # A suitable one without the packages.
-    bare = str(Path(os.path.realpath(sys.executable)))
-    if subprocess.run([bare, "-c", "import numpy, penstock"], capture_output=True).returncode:
-        told = refusal(package, "--python", bare)
-        assert "exited with code 1" in told
-        assert "No module named" in told
 
 
 SCRIPT = """

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import os
 import socket
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -89,3 +91,51 @@ class Troubled:
 
     def do_environment(self, names: str) -> None:
         raise RuntimeError(",".join(name for name in names.split(",") if name in os.environ))
+
+    def do_printlater(self, path: str) -> None:
+        """Print once there is a file, whatever this process does meanwhile."""
+
+        def run() -> None:
+            while not Path(path).exists():
+                time.sleep(0.005)
+            print("said between calls", flush=True)
+
+        threading.Thread(target=run, daemon=True).start()
+
+
+class Gated(Troubled):
+    """One whose loading waits while there is a file, and that leaves word of its end."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = str(folder)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        while (Path(self.folder) / "hold").exists():
+            time.sleep(0.005)
+        atexit.register(self.leave_word)
+
+    def leave_word(self) -> None:
+        """Say that the process ended by itself."""
+        time.sleep(0.05)
+        (Path(self.folder) / f"ended-{os.getpid()}").touch()
+
+
+class Poisoned(Troubled):
+    """One whose process ends while it reads a call that holds the word."""
+
+    def __init__(self) -> None:
+        self.word = b"poison"
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        from penstock import _worker_frames as frames
+
+        self.__dict__.update(state)
+        receive = frames.receive
+
+        def reading(channel: socket.socket) -> Any:
+            if self.word in channel.recv(65536, socket.MSG_PEEK):
+                os._exit(9)
+            return receive(channel)
+
+        frames.receive = reading

@@ -59,38 +59,58 @@ def train(
     if registers:
         model.check_is_servable()
     hyperparameters = _from_settings(model.name) | _values(set, "--set", model.text_names)
-    with _stoppable(model), watched(_tell):
-        model.train(
-            hyperparameters=hyperparameters or None,
-            splitter_kwargs=_values(split, "--split"),
-            trainer_kwargs=_values(trainer, "--trainer"),
-            **_values(param, "--param"),
-        )
-        return model, model.register(name=name or None) if registers else None
+    told = model.name
+    marked = "{} in penstock runs list, and nothing was registered"
+    with _terminable(), watched(_tell):
+        with _stoppable(
+            f"the training of '{told}'",
+            stopped=f"the training of '{told}' is marked {marked.format('stopped')}",
+            failed=f"the run is marked {marked.format('failed')}",
+        ):
+            model.train(
+                hyperparameters=hyperparameters or None,
+                splitter_kwargs=_values(split, "--split"),
+                trainer_kwargs=_values(trainer, "--trainer"),
+                **_values(param, "--param"),
+            )
+        if not registers:
+            return model, None
+        finished = f"its training is finished, as run {model.run} in penstock runs list"
+        with _stoppable(
+            f"the registration of '{told}'",
+            # A stop may come just after the version was made.
+            stopped=f"'{told}' was being registered, which penstock models list tells the end of; "
+            f"{finished}",
+            failed=f"nothing was registered; {finished}",
+        ):
+            return model, model.register(name=name or None)
 
 
 @contextmanager
-def _stoppable(model: Model) -> Iterator[None]:
-    """Turn Ctrl-C, SIGTERM and exceptions of the user's code into one sentence."""
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM end as an exit does, so that what is open is closed."""
     before = signal.signal(signal.SIGTERM, _raise_exit)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _stoppable(doing: str, *, stopped: str, failed: str) -> Iterator[None]:
+    """Turn Ctrl-C, SIGTERM and exceptions of the user's code into one sentence."""
     try:
         yield
     except (KeyboardInterrupt, SystemExit) as stop:
         by = "Ctrl-C" if isinstance(stop, KeyboardInterrupt) else "an exit"
-        raise CancelledError(
-            f"stopped by {by}: the training of '{model.name}' is marked stopped in penstock runs "
-            f"list, and nothing was registered"
-        ) from None
+        raise CancelledError(f"stopped by {by}: {stopped}") from None
     except PenstockError:
         raise
     except Exception as error:
         sys.stderr.write(_trace(error))
         raise UnknownError(
-            f"the training of '{model.name}' failed, {type(error).__name__}: {first_line(error)}; "
-            f"the run is marked failed in penstock runs list, and nothing was registered"
+            f"{doing} failed, {type(error).__name__}: {first_line(error)}; {failed}"
         ) from error
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _trace(error: BaseException) -> str:

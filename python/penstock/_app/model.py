@@ -164,6 +164,11 @@ class Model(Trainable):
         return self._decorate(steps.MODEL_LOADER, function, options)
 
     def _set(self, role: Role, function: Function, options: Mapping[str, Any]) -> None:
+        if role is steps.PREDICTOR and self._output is not None:
+            raise InvalidArgumentError(
+                f"the model '{self.name}' has output= and is given a predictor, which both say "
+                f"what is answered; leave one of them out"
+            )
         super()._set(role, function, options)
         if role is steps.INIT:
             self._space = HyperparameterSpace(function, self._config)

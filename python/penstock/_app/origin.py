@@ -13,24 +13,31 @@ import sysconfig
 from collections.abc import Callable, Iterable
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
 
 GIT_SECONDS_MAX = 5
 PICKLED_BYTES_MAX = 64 << 20
+COPIED_BYTES_MAX = 1 << 20  # of an array whose rows do not lie in order
 CHANGED_MAX = 20  # files that git names
 
 
 def code_of(functions: Iterable[Callable[..., Any]]) -> dict[str, Any]:
     """Return the digest of each source file that functions stand in, and one of them all.
 
-    Files of installed packages are left out: the environment tells their versions. A function
-    without a file, as in a notebook, counts with its own source.
+    Files of installed packages are left out: the environment tells their versions. A file has its
+    path in the app's folder, which modules are imported from. A function without a file, as in a
+    notebook, counts with its own source.
     """
     found: dict[str, str] = {}
+    names: dict[str, Path] = {}
     for function in functions:
         path = _source_file(function)
         if path is not None:
-            found[path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
+            name = _name_in_app(function, path, names)
+            found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
         elif source := _source_text(function):
             name = getattr(function, "__qualname__", type(function).__name__)
             found[name] = hashlib.sha256(source.encode()).hexdigest()
@@ -49,6 +56,20 @@ def _source_file(function: Callable[..., Any]) -> Path | None:
     if not path.is_file() or any(path.is_relative_to(folder) for folder in installed):
         return None
     return path
+
+
+def _name_in_app(function: Callable[..., Any], path: Path, names: dict[str, Path]) -> str:
+    """Return the path of a module's file from where it was imported, the same on every machine.
+
+    Files that were loaded one by one may have the same: those are told apart by their folders.
+    """
+    module = getattr(inspect.unwrap(function), "__module__", None) or ""
+    shortest = len(module.split(".")) + (path.name == "__init__.py")
+    for count in range(shortest, len(path.parts)):
+        name = "/".join(path.parts[-count:])
+        if names.setdefault(name, path) == path:
+            return name
+    return str(path)
 
 
 def _source_text(function: Callable[..., Any]) -> str | None:
@@ -88,18 +109,52 @@ def _digest(raw: Any) -> str | None:
     digest = hashlib.sha256()
     if isinstance(raw, pd.DataFrame):
         digest.update(repr([(str(n), str(t)) for n, t in raw.dtypes.items()]).encode())
-        digest.update(pd.util.hash_pandas_object(raw, index=False).to_numpy().tobytes())
-    elif isinstance(raw, np.ndarray) and raw.dtype.kind != "O":
+        _add(digest, pd.util.hash_pandas_object(raw, index=False).to_numpy())
+    elif isinstance(raw, np.ndarray) and not raw.dtype.hasobject:
         digest.update(f"{raw.dtype.str} {raw.shape}".encode())
-        digest.update(np.ascontiguousarray(raw).tobytes())
+        _add(digest, raw)
     elif isinstance(raw, list | tuple | dict | str | bytes):
-        kept = pickle.dumps(raw, protocol=5)
-        if len(kept) > PICKLED_BYTES_MAX:
+        try:
+            pickle.Pickler(_Pickled(digest), protocol=5).dump(raw)
+        except _TooLargeError:
             return None
-        digest.update(kept)
     else:
         return None
     return digest.hexdigest()
+
+
+def _add(digest: hashlib._Hash, values: np.ndarray[Any, Any]) -> None:
+    """Add an array's bytes in the order of its rows, with a copy of a few rows at most."""
+    import numpy as np
+
+    if values.size == 0:
+        return
+    values = values.reshape(1) if values.ndim == 0 else values
+    step = max(1, len(values) * COPIED_BYTES_MAX // values.nbytes)
+    for begin in range(0, len(values), step):
+        rows = np.ascontiguousarray(values[begin : begin + step])
+        digest.update(rows.reshape(-1).view(np.uint8).data)
+
+
+class _TooLargeError(Exception):
+    """What is pickled has more bytes than are looked at."""
+
+
+class _Pickled:
+    """A file that keeps the digest of what is written to it, up to a size."""
+
+    def __init__(self, digest: hashlib._Hash) -> None:
+        self._digest = digest
+        self._size = 0
+
+    def write(self, written: Any) -> int:
+        """Take bytes, or any buffer of them."""
+        size = memoryview(written).nbytes
+        self._size += size
+        if self._size > PICKLED_BYTES_MAX:
+            raise _TooLargeError
+        self._digest.update(written)
+        return size
 
 
 def git_of(folder: Path) -> dict[str, Any] | None:
