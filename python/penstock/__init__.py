@@ -32,6 +32,7 @@ from penstock._app.dataset import Dataset, data_reader
 from penstock._app.decorator import model
 from penstock._app.model import Model
 from penstock._app.recording import report
+from penstock._contents import Contents
 from penstock._output import Output
 from penstock._parity import Parity
 from penstock._register import register
@@ -44,6 +45,7 @@ __all__ = [
     "AbortedError",
     "AlreadyExistsError",
     "CancelledError",
+    "Contents",
     "DataLossError",
     "Dataset",
     "DeadlineExceededError",

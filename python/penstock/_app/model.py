@@ -28,6 +28,7 @@ from penstock._app.training import (
 from penstock._checks import quoted
 
 if TYPE_CHECKING:
+    from penstock._contents import Contents
     from penstock._output import Output
     from penstock._version import ModelVersion
 
@@ -60,6 +61,8 @@ class Model(Trainable):
         Whether a better model has a higher ("maximize") or lower ("minimize") metric.
     output
         What a service answers in place of labels; not beside a predictor.
+    contents
+        Which files go into its packages where Python workers are needed; see ``Contents``.
 
     Attributes
     ----------
@@ -87,6 +90,7 @@ class Model(Trainable):
         hyperparameter_config: Mapping[str, Any] | None = None,
         goal: str = "maximize",
         output: Output | None = None,
+        contents: Contents | None = None,
     ) -> None:
         if not isinstance(dataset, Dataset):
             raise InvalidArgumentError(
@@ -103,6 +107,7 @@ class Model(Trainable):
         self.dataset = dataset
         self.goal = goal
         self._output = output
+        self._contents = contents
         self._init = init
         self._config = hyperparameters if hyperparameters is not None else hyperparameter_config
         self._space = HyperparameterSpace(init, self._config)
@@ -420,6 +425,7 @@ class Model(Trainable):
             run=run,
             predict=predictor.function if predictor else None,
             output=self._output,
+            contents=self._contents,
         )
 
     def check_is_servable(self) -> None:
