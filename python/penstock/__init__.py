@@ -37,7 +37,7 @@ from penstock._output import Output
 from penstock._parity import Parity
 from penstock._register import register
 from penstock._runs import Run, runs
-from penstock._service import Service
+from penstock._service import Service, services
 from penstock._table import Table, read
 from penstock._version import ModelVersion, load, models
 
@@ -78,4 +78,5 @@ __all__ = [
     "register",
     "report",
     "runs",
+    "services",
 ]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import dis
 import inspect
 import io
+import linecache
 import pickle
 import sys
 import textwrap
@@ -117,9 +119,8 @@ def _look_at(thing: Any, found: Captured, contents: Contents, owned: set[int]) -
 
 
 def _keep_source(thing: Any, name: str, found: Captured, contents: Contents) -> None:
-    try:
-        source = textwrap.dedent(inspect.getsource(thing))
-    except (OSError, TypeError):
+    source = _source_of(thing)
+    if not source:
         return
     for secret in secrets_in(source):
         if secret.name not in contents.not_secret:
@@ -129,6 +130,26 @@ def _keep_source(thing: Any, name: str, found: Captured, contents: Contents) -> 
                 f"the line with '{PARDON}' in a comment"
             )
     found.sources[name] = source
+
+
+def _source_of(thing: Any) -> str:
+    """Return the source of a function or a class, "" where it is not known."""
+    try:
+        return textwrap.dedent(inspect.getsource(thing))
+    except (OSError, TypeError):
+        return _source_by_methods(thing) if isinstance(thing, type) else ""
+
+
+def _source_by_methods(kind: type) -> str:
+    """Return the source of a class of a notebook: its methods know their cell, it does not."""
+    for method in vars(kind).values():
+        if not isinstance(method, types.FunctionType):
+            continue
+        text = "".join(linecache.getlines(method.__code__.co_filename))
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.ClassDef) and node.name == kind.__name__:
+                return textwrap.dedent(ast.get_source_segment(text, node) or "") + "\n"
+    return ""
 
 
 def _check_variable(function: str, variable: str, value: Any, contents: Contents) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import html
 import math
 from dataclasses import dataclass
 from typing import Any
+
+from penstock._html import rows_table
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,20 @@ class Parity:
         if self.differing is None or self.upper_95 is None:
             return f"{checked}: no native form to compare"
         return f"{checked}: {self.differing:,} differ (95 %: < {_percent(self.upper_95)} %)"
+
+    def _repr_html_(self) -> str:
+        """Return the forms that were tried as a notebook shows them."""
+        rows = [
+            [
+                form["engine"],
+                "the same answers" if form["passed"] else str(form["reason"]),
+                f"{form['differing_rows']:,}" if "differing_rows" in form else "",
+                f"{len(form['limits']):,}" if form["limits"] else "",
+            ]
+            for form in self.report["candidates"]
+        ]
+        titles = ["engine", "outcome", "rows that differ", "limits"]
+        return f"<p>{html.escape(repr(self))}</p>{rows_table(titles, rows) if rows else ''}"
 
 
 def _count(number: int, noun: str) -> str:

@@ -26,6 +26,7 @@ from penstock._app.training import (
     sklearn_order,
 )
 from penstock._checks import quoted
+from penstock._html import facts_table
 
 if TYPE_CHECKING:
     from penstock._contents import Contents
@@ -80,6 +81,8 @@ class Model(Trainable):
     ['test', 'train']
     """
 
+    _default_name = "model"
+
     def __init__(
         self,
         name: str = "model",
@@ -103,8 +106,9 @@ class Model(Trainable):
             raise InvalidArgumentError(
                 "hyperparameters and hyperparameter_config are two names of one thing; give one"
             )
-        super().__init__(name)
-        self.dataset = dataset
+        super().__init__(name, dataset)
+        if init is not None:
+            self._lost.pop("init", None)
         self.goal = goal
         self._output = output
         self._contents = contents
@@ -120,6 +124,17 @@ class Model(Trainable):
         told = f", own {quoted(own)}" if own else ""
         state = "trained" if self.artifact else "not trained"
         return f"Model('{self.name}', dataset '{self.dataset.name}', {state}{told})"
+
+    def _repr_html_(self) -> str:
+        """Return the model as a notebook shows it."""
+        init = getattr(self._init, "__name__", "") if self._init is not None else ""
+        metrics = (self.artifact.metrics or {}) if self.artifact else {}
+        facts = {
+            "dataset": self.dataset.name,
+            "init": init,
+            "state": "trained" if self.artifact else "not trained",
+        } | {f"metric, {split}": str(metric) for split, metric in metrics.items()}
+        return facts_table(f"model {self.name}", facts | self._own_steps())
 
     # The decorators.
 
@@ -257,6 +272,8 @@ class Model(Trainable):
             Something does not fit; the message says what, and how to mend it. What functions of
             yours raise comes back as it is.
         """
+        self._settle()
+        self.dataset._settle()
         values = self._space.resolve(hyperparameters)
         options = self._trainer_options(trainer_kwargs or {})
         arguments = {

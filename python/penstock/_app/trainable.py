@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from _penstock import FailedPreconditionError, InvalidArgumentError, UnimplementedError
 from penstock._app.artifact import ModelArtifact, load_default, save_default
+from penstock._app.dataset import Dataset
 from penstock._app.declaration import Declaration
 from penstock._checks import quoted
 
@@ -29,10 +30,16 @@ class Trainable(Declaration):
         Id of the run that trained it in this process, or None.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, dataset: Dataset) -> None:
         super().__init__(name)
+        self._dataset = dataset
         self.artifact: ModelArtifact | None = None
         self.run: str | None = None
+
+    @property
+    def dataset(self) -> Dataset:
+        """Return what it is trained on: in a notebook, what the dataset's cell made last."""
+        return self._dataset._newest()
 
     def _untrained(self, values: dict[str, Any]) -> Any:
         """Return a model as it is before training, for hyperparameters."""

@@ -1,0 +1,69 @@
+"""A real kernel, for tests of what happens in notebooks."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+
+SECONDS_MAX = 300
+
+
+class Kernel:
+    """A running kernel, whose cells are numbered in the order in which they are first run."""
+
+    def __init__(self, client: NotebookClient) -> None:
+        self._client = client
+
+    def run(self, code: str) -> str:
+        """Run a new cell and return all that it shows: prints, warnings, the last value's text."""
+        self._client.nb.cells.append(nbformat.v4.new_code_cell(code))
+        return self.run_again(len(self._client.nb.cells) - 1)
+
+    def run_again(self, index: int, code: str | None = None) -> str:
+        """Run a cell that has been there, edited where there is `code`."""
+        cell = self._client.nb.cells[index]
+        if code is not None:
+            cell.source = code
+        self._client.execute_cell(cell, index)
+        return "".join(_texts(cell.outputs, "text/plain"))
+
+    def html(self, code: str) -> str:
+        """Run a new cell and return what it shows as HTML."""
+        self.run(code)
+        return "".join(_texts(self._client.nb.cells[-1].outputs, "text/html"))
+
+    def fails(self, code: str) -> str:
+        """Run a new cell that raises, and return the error as the notebook names it."""
+        try:
+            shown = self.run(code)
+        except CellExecutionError as error:
+            return f"{error.ename}: {error.evalue}"
+        raise AssertionError(f"the cell did not raise; it showed {shown!r}")
+
+
+def _texts(outputs: list[Any], kind: str) -> Iterator[str]:
+    for output in outputs:
+        if output.output_type == "stream" and kind == "text/plain":
+            yield output.text
+        elif "data" in output:
+            yield output.data.get(kind, "")
+
+
+@contextlib.contextmanager
+def running(folder: Path, notebook: Path | None = None) -> Iterator[Kernel]:
+    """Start a kernel in a folder, with the cells of a notebook that are yet to be run."""
+    read = nbformat.read(notebook, 4) if notebook else nbformat.v4.new_notebook()
+    client = NotebookClient(
+        read,
+        timeout=SECONDS_MAX,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(folder)}},
+    )
+    with client.setup_kernel():
+        yield Kernel(client)
