@@ -26,7 +26,8 @@ MENU = """Penstock: ./dev COMMAND
 
   setup            install Debian packages, .venv and .deps, where missing
   build            compile the release preset; then .venv/bin/penstock and `import penstock` work
-  lint             clang-format, clang-tidy, ruff, mypy, the layer check, the house rules
+  lint             clang-format, clang-tidy, ruff, mypy, the layer check, the house rules, the
+                   page that is made from docstrings
   format           apply clang-format and ruff
   fuzz [NAME] [S]  run one fuzzer, or all, for S seconds each (60)
   bench [NAME]     run bench/NAME.py (serve); results go to bench/results

@@ -27,6 +27,7 @@ from _penstock import (
     UnknownError,
 )
 from _penstock import version as __version__
+from penstock import _errors as _errors
 from penstock._app.artifact import ModelArtifact
 from penstock._app.dataset import Dataset, data_reader
 from penstock._app.decorator import model

@@ -15,7 +15,6 @@ from penstock._checks import did_you_mean
 from penstock._secrets import PARDON, is_file_of_secrets, secrets_in
 
 FILES_MAX = 1000
-MB_MAX = 64
 GIT_SECONDS_MAX = 10
 _LISTED = "contents=penstock.Contents(include=[...])"
 
@@ -54,7 +53,7 @@ class Contents:
 
     include: Sequence[str] = ()
     not_secret: Sequence[str] = ()
-    mb_max: float = MB_MAX
+    mb_max: float = 64
 
     def __post_init__(self) -> None:
         """Refuse what could be no list of names and no limit."""

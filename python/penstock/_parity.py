@@ -26,6 +26,12 @@ class Parity:
         The share of all such rows that may differ, with 95 % confidence.
     report
         Everything, as ``penstock models show --json`` prints it.
+
+    Examples
+    --------
+    >>> parity = penstock.load("churn").parity
+    >>> parity.rows, parity.differing
+    (4, 0)
     """
 
     rows: int

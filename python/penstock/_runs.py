@@ -39,6 +39,15 @@ class Run:
         Why it failed or stopped; empty otherwise.
     started_at, ended_at
         In UTC.
+
+    Examples
+    --------
+    >>> customers = penstock.Dataset("customers", source=lambda: frame, targets=["churned"])
+    >>> model = penstock.Model("churn", LogisticRegression, dataset=customers)
+    >>> fitted, metrics = model.train(hyperparameters={"C": 0.5})
+    >>> run = penstock.runs("churn")[0]
+    >>> run.hyperparameters, run.metrics == metrics
+    ({'C': 0.5}, True)
     """
 
     id: str

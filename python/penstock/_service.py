@@ -51,6 +51,14 @@ class Service:
         Where it answers, as in ``http://127.0.0.1:8000``.
     admin_url
         Where its metrics are.
+
+    Examples
+    --------
+    >>> with penstock.load("churn").serve() as service:
+    ...     service.is_running
+    True
+    >>> service.is_running
+    False
     """
 
     def __init__(
@@ -124,8 +132,8 @@ def services() -> Listing[Service]:
     Examples
     --------
     >>> service = penstock.load("churn").serve()
-    >>> [running.url == service.url for running in penstock.services()]
-    [True]
+    >>> service in penstock.services()
+    True
     >>> service.stop()
     True
     """

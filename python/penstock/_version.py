@@ -55,6 +55,12 @@ class ModelVersion:
         What was noted at registration: framework, versions, class of the model.
     run
         Id of the run that trained it, or None.
+
+    Examples
+    --------
+    >>> version = penstock.load("churn@1")
+    >>> version.engine, version.parity.differing
+    ('own', 0)
     """
 
     def __init__(self, version: _penstock.Version, home: str | None) -> None:
