@@ -167,14 +167,18 @@ def _check_loaded(told: Mapping[str, Any]) -> None:
             f"contents=penstock.Contents(include=['{missing[0].partition('.')[0]}.py'])"
         )
     cannot = f"in a new Python process it cannot {told['stage']}"
+    where = told["where"]
     if file is not None:
         raise InvalidArgumentError(
-            f"{cannot}, for it opens '{file}', which is not there: read the file into a variable "
-            f"before, or list it with contents=penstock.Contents(include=['{Path(file).name}']) "
-            f"and open it by its place beside __file__"
+            f"{cannot}, for '{file}' is not there{' for ' + where if where else ''}: open within "
+            f"the reader what only training needs; what the model needs, read into a variable "
+            f"that goes along, or list with "
+            f"contents=penstock.Contents(include=['{Path(file).name}']) and open by its place "
+            f"beside __file__"
         )
     if error is not None:
-        raise InvalidArgumentError(f"{cannot}: {error}")
+        at = f", at {where}" if where else ""
+        raise InvalidArgumentError(f"{cannot}{at}: {error}")
 
 
 def _check_same(model: Any, container: Container, rows: list[int], answer: Any) -> None:

@@ -5,14 +5,18 @@ from __future__ import annotations
 import importlib
 import pickle
 import sys
+import traceback
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from penstock._alone import ANSWER_FILE, CALL_FILE
+from penstock._contents import is_installed
 from penstock._model import first_line
 from penstock._packed_source import OWN
 from penstock._worker import Original
+
+OURS = Path(__file__).parent
 
 
 def main(folder: str, bare: set[str]) -> None:
@@ -27,7 +31,7 @@ def main(folder: str, bare: set[str]) -> None:
     """
     package = Path(folder)
     call = pickle.loads((package / CALL_FILE).read_bytes())
-    told: dict[str, Any] = {"missing": [], "error": None, "file": None, "answer": None}
+    told: dict[str, Any] = {"missing": [], "error": None, "file": None, "where": "", "answer": None}
     told["stage"] = "be loaded"
     try:
         original = Original(package)
@@ -36,6 +40,7 @@ def main(folder: str, bare: set[str]) -> None:
     except BaseException as error:  # SystemExit too: it is the model's
         told["error"] = f"{type(error).__name__}: {first_line(error)}"
         told["file"] = _missing_file(error)
+        told["where"] = _where(error, package)
         told["missing"] = _missing_modules(error, call["modules"])
     told["requirements"] = _requirements(set(sys.modules) - bare)
     (package / ANSWER_FILE).write_bytes(pickle.dumps(told, protocol=5))
@@ -45,6 +50,19 @@ def _missing_file(error: BaseException) -> str | None:
     if isinstance(error, FileNotFoundError | NotADirectoryError) and error.filename:
         return str(error.filename)
     return None
+
+
+def _where(error: BaseException, package: Path) -> str:
+    """Return the innermost line of the user's own code that an error passed, or ""."""
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        path = Path(frame.filename)
+        if path.is_relative_to(package):
+            return f"line {frame.lineno} of '{path.name}'"
+        if not path.is_file() and not frame.filename.startswith("<frozen"):
+            return f"'{frame.name}'"  # of a notebook: its lines are in no file
+        if path.is_file() and not is_installed(path) and not path.is_relative_to(OURS):
+            return f"line {frame.lineno} of '{path.name}'"
+    return ""
 
 
 def _missing_modules(error: BaseException, needed: list[str]) -> list[str]:

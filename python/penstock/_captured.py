@@ -8,11 +8,12 @@ import inspect
 import io
 import linecache
 import pickle
+import pickletools
 import sys
 import textwrap
 import types
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -20,13 +21,18 @@ from _penstock import InvalidArgumentError
 from penstock._checks import article
 from penstock._contents import mebibytes
 from penstock._model import first_line
-from penstock._secrets import PARDON, secret_of, secrets_in
+from penstock._secrets import PARDON, secret_of, secrets_in, tokens_in
 
 if TYPE_CHECKING:
     from penstock._contents import Contents
 
+PICKLE = "model.pickle"
+
 # What is pickled by reference, or function by function, and has no size of its own.
-_NO_VARIABLES = (types.ModuleType, types.FunctionType, types.BuiltinFunctionType, type)
+_NO_VARIABLES = (
+    types.ModuleType, types.FunctionType, types.BuiltinFunctionType, type, staticmethod,
+    classmethod, property, types.MemberDescriptorType, types.GetSetDescriptorType,
+)  # fmt: skip
 
 
 @dataclass
@@ -46,6 +52,7 @@ class Captured:
     content: bytes = b""
     modules: set[str] = field(default_factory=set)
     sources: dict[str, str] = field(default_factory=dict)
+    _pardoned: str = ""
     _looked_at: set[tuple[int, str]] = field(default_factory=set)
 
 
@@ -63,6 +70,7 @@ def captured(model: Any, contents: Contents) -> Captured:
         warnings.simplefilter("ignore")
         try:
             found.content = _pickled(model, found, contents)
+            _check_texts(found, contents)
         except InvalidArgumentError:
             raise
         except Exception as error:
@@ -92,6 +100,22 @@ def _pickled(model: Any, found: Captured, contents: Contents) -> bytes:
     return sink.getvalue()
 
 
+def _check_texts(found: Captured, contents: Contents) -> None:
+    """Refuse tokens in the attributes of objects: of a client that the model holds."""
+    texts = (
+        argument
+        for _, argument, _ in pickletools.genops(found.content)
+        if isinstance(argument, str)
+    )
+    kind = next(tokens_in(texts, found._pardoned), None)
+    if kind and PICKLE not in contents.not_secret:
+        raise InvalidArgumentError(
+            f"an object that goes along holds what looks like {article(kind)}, which no package "
+            f"takes: make it where the model runs, from the environment; if it is none, pass "
+            f"contents=penstock.Contents(not_secret=['{PICKLE}'])"
+        )
+
+
 def _is_by_value(thing: Any) -> bool:
     """Tell whether a worker could not import a function or a class by its name."""
     name = getattr(thing, "__module__", None)
@@ -107,14 +131,18 @@ def _look_at(thing: Any, found: Captured, contents: Contents, owned: set[int]) -
     name = thing.__qualname__.replace("<locals>.", "")
     if name.rpartition(".")[0] not in found.sources:  # a method stands in its class
         _keep_source(thing, name, found, contents)
+    variables: Iterable[tuple[str, Any]]
     if isinstance(thing, type):
-        return
-    found.modules |= set(_imports_in(thing.__code__))
-    for variable, value in _variables_of(thing):
+        variables = [each for each in vars(thing).items() if not each[0].startswith("__")]
+    else:
+        found.modules |= set(_imports_in(thing.__code__))
+        variables = _variables_of(thing)
+    for variable, value in variables:
         key = (id(value), variable)
         if isinstance(value, _NO_VARIABLES) or id(value) in owned or key in found._looked_at:
             continue
         found._looked_at.add(key)
+        found._pardoned += value if isinstance(value, str) else ""
         _check_variable(name, variable, value, contents)
 
 
@@ -122,7 +150,10 @@ def _keep_source(thing: Any, name: str, found: Captured, contents: Contents) -> 
     source = _source_of(thing)
     if not source:
         return
+    lines = source.splitlines(keepends=True)
+    found._pardoned += "".join(line for line in lines if PARDON in line)
     for secret in secrets_in(source):
+        found._pardoned += lines[secret.line - 1]
         if secret.name not in contents.not_secret:
             raise InvalidArgumentError(
                 f"line {secret.line} of '{name}' holds what looks like {secret}, which no package "

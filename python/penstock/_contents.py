@@ -140,8 +140,14 @@ class Gathered:
                 )
             paths = [listed] if listed.is_file() else sorted(listed.rglob("*"))
             for path in paths:
-                if path.is_file() and "__pycache__" not in path.parts:
-                    self._take(path, path.relative_to(root).as_posix())
+                if not path.is_file() or "__pycache__" in path.parts:
+                    continue
+                if not path.resolve().is_relative_to(root):
+                    raise InvalidArgumentError(
+                        f"contents lists '{name}', and '{path}' is a link to "
+                        f"'{path.resolve()}', outside of the app's folder: copy the file"
+                    )
+                self._take(path, path.relative_to(root).as_posix())
 
     def _take(self, path: Path, relative: str) -> bytes:
         """Take one file, if it is no secret and there is room for it."""

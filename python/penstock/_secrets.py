@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from penstock._checks import article
@@ -39,6 +39,7 @@ TOKENS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("password in a URI", r"\b[a-z][a-z0-9+.-]+://[^\s/:@'\"]*:(?![{$<*])[^\s/@'\"]+@\w"),
     )
 )
+_ANY_TOKEN = re.compile("|".join(pattern.pattern for _, pattern in TOKENS))
 _ASSIGNED = re.compile(
     r"(?P<name>[A-Za-z_][\w-]*)[\"']?\s*(?::\s*[\w\[\]., |]+)?\s*[:=]\s*[rbuf]{0,2}"
     r"(?P<quote>[\"'])(?P<value>[^\"']+)(?P=quote)"
@@ -96,7 +97,17 @@ def secret_of(name: str, value: str) -> str | None:
 
 def token_of(text: str) -> str | None:
     """Return which kind of token stands in a text, or None."""
+    if not _ANY_TOKEN.search(text):
+        return None
     return next((what for what, pattern in TOKENS if pattern.search(text)), None)
+
+
+def tokens_in(texts: Iterable[str], pardoned: str) -> Iterator[str]:
+    """Return which kinds of tokens stand in texts, but for those that stand in `pardoned` too."""
+    for text in texts:
+        match = _ANY_TOKEN.search(text[:TEXT_CHARACTERS_MAX])
+        if match and match[0] not in pardoned:
+            yield str(token_of(match[0]) or token_of(text))
 
 
 def _of_line(line: str, has_code: bool) -> tuple[str, str | None] | None:
