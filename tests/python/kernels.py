@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import nbformat
+from jupyter_client.manager import start_new_kernel
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
@@ -67,3 +68,33 @@ def running(folder: Path, notebook: Path | None = None) -> Iterator[Kernel]:
     )
     with client.setup_kernel():
         yield Kernel(client)
+
+
+@contextlib.contextmanager
+def front_end(folder: Path) -> Iterator[Callable[[str, str], str]]:
+    """Start a kernel and return what runs a cell as JupyterLab does: with the id of the cell.
+
+    The function takes the id and the code, and returns what the cell prints.
+    """
+    manager, client = start_new_kernel(kernel_name="python3", cwd=str(folder))
+
+    def run(cell_id: str, code: str) -> str:
+        asked = {"code": code, "silent": False, "store_history": True, "allow_stdin": False}
+        message = client.session.msg("execute_request", asked, metadata={"cellId": cell_id})
+        client.shell_channel.send(message)
+        printed = ""
+        while True:
+            told = client.get_iopub_msg(timeout=SECONDS_MAX)
+            if told["parent_header"].get("msg_id") != message["header"]["msg_id"]:
+                continue
+            content = told["content"]
+            assert told["msg_type"] != "error", content
+            printed += content["text"] if told["msg_type"] == "stream" else ""
+            if content.get("execution_state") == "idle":
+                return printed
+
+    try:
+        yield run
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)

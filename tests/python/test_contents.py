@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
+from sklearn.linear_model import LogisticRegression
 
 import penstock
 from penstock import Contents, InvalidArgumentError
@@ -283,3 +285,23 @@ def test_a_process_that_ends_is_told(app: App) -> None:
 def test_contents_that_are_none_are_refused(settings: dict[str, Any], sentence: str) -> None:
     with pytest.raises(InvalidArgumentError, match=sentence):
         Contents(**settings)
+
+
+def test_a_model_of_an_app_hands_its_contents_on(app: App) -> None:
+    app.write("regions.csv", "1.0")
+    frame = pd.DataFrame({"a": [1.0, 2.0, 3.0, 4.0], "y": [0, 1, 0, 1]})
+    data = penstock.Dataset("d", source=lambda: frame, targets=["y"], test_size=0)
+    contents = Contents(include=["regions.csv"])
+
+    def model(**settings: Any) -> penstock.Model:
+        made = penstock.Model("m", LogisticRegression, dataset=data, **settings)
+        made.predictor(lambda fitted, X: fitted.decision_function(X))
+        made.train()
+        return made
+
+    # The app's folder is that of this file, which calls, and not the working directory.
+    with pytest.raises(InvalidArgumentError, match="contents lists 'regions.csv', which is not in"):
+        model(contents=contents).register()
+    with pytest.raises(InvalidArgumentError, match="contents lists 'nothing.csv', which is not in"):
+        model(contents=contents).register(contents=Contents(include=["nothing.csv"]))
+    model().register()

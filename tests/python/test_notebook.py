@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from kernels import Kernel, running
+from kernels import Kernel, front_end, running
 
 import penstock
+from penstock._html import Listing
+
+SECONDS_MAX = 60
 
 SETUP = """
 import os, urllib.request
@@ -34,10 +41,14 @@ def fit(m: LogisticRegression, X: pd.DataFrame, y: pd.DataFrame) -> LogisticRegr
 """
 
 
-@pytest.fixture
-def kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kernel]:
+@pytest.fixture(autouse=True)
+def settings_of_jupyter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR"):
         monkeypatch.setenv(name, str(tmp_path / name.lower()))
+
+
+@pytest.fixture
+def kernel(tmp_path: Path) -> Iterator[Kernel]:
     with running(tmp_path) as started:
         started.run(SETUP)
         yield started
@@ -158,6 +169,47 @@ def test_a_service_ends_when_its_cell_is_run_again(kernel: Kernel) -> None:
     # Two of one execution are both wanted.
     assert "is stopped" not in kernel.run("both = [version.serve(), version.serve()]")
     assert kernel.run("[each.is_running for each in both]") == "[True, True]"
+
+
+def test_a_cell_is_known_by_its_id_though_its_text_changes(tmp_path: Path) -> None:
+    with front_end(tmp_path) as run:
+        run("a", SETUP)
+        run("b", "version = penstock.register(LogisticRegression().fit(X, y), X, name='lr')")
+        assert run("c", SERVE) == ""
+        told = run("c", f"# edited\n{SERVE}\nprint(len(penstock.services()))")
+        assert "the cell is run again: lr@1 on http://127.0.0.1:" in told
+        assert told.endswith("\n1\n")
+        # Another cell of the same text is another cell.
+        assert "still answers on" in run("d", f"# edited\n{SERVE}")
+
+
+def test_the_end_of_the_kernel_ends_its_services(tmp_path: Path) -> None:
+    with front_end(tmp_path) as run:
+        run("a", SETUP)
+        run("b", "version = penstock.register(LogisticRegression().fit(X, y), X, name='lr')")
+        url = run("c", f"{SERVE}\nprint(service.url)").strip()
+        urllib.request.urlopen(f"{url}/health/live").close()
+    deadline = time.monotonic() + SECONDS_MAX
+    with pytest.raises(urllib.error.URLError):
+        while time.monotonic() < deadline:
+            urllib.request.urlopen(f"{url}/health/live").close()
+            time.sleep(0.01)
+
+
+def test_tables_are_escaped_and_have_an_end() -> None:
+    named = penstock.Dataset("<i>&", source="sqlite:///x.db?query=SELECT '<b>'", targets=["y"])
+    html = named._repr_html_()
+    assert "<i>" not in html and "<b>" not in html
+    assert "&lt;i&gt;&amp;" in html
+    assert html.count("<tr>") == html.count("</tr>") == 4
+    run = penstock.Run(
+        "0" * 32, "<m>", "failed", {"C": 1}, {}, {}, [], "<script>", "", datetime.now(UTC), None
+    )
+    assert "&lt;script&gt;" in run._repr_html_()
+    many = Listing([run] * 60)._repr_html_()
+    assert many.count("<tr>") == 51
+    assert "and 10 more" in many
+    assert "&lt;m&gt;" in many and "<m>" not in many
 
 
 def test_things_are_shown_as_tables(kernel: Kernel) -> None:

@@ -127,11 +127,10 @@ class Model(Trainable):
 
     def _repr_html_(self) -> str:
         """Return the model as a notebook shows it."""
-        init = getattr(self._init, "__name__", "") if self._init is not None else ""
         metrics = (self.artifact.metrics or {}) if self.artifact else {}
         facts = {
             "dataset": self.dataset.name,
-            "init": init,
+            "init": getattr(self._init, "__name__", ""),
             "state": "trained" if self.artifact else "not trained",
         } | {f"metric, {split}": str(metric) for split, metric in metrics.items()}
         return facts_table(f"model {self.name}", facts | self._own_steps())
@@ -403,7 +402,13 @@ class Model(Trainable):
 
     # Versions and services.
 
-    def register(self, *, name: str | None = None, home: Any = None) -> ModelVersion:
+    def register(
+        self,
+        *,
+        name: str | None = None,
+        home: Any = None,
+        contents: Contents | None = None,
+    ) -> ModelVersion:
         """Register the trained model as the next version, with parity on the rows of all splits.
 
         Parameters
@@ -412,6 +417,8 @@ class Model(Trainable):
             None: the model's.
         home
             As for ``penstock.register``.
+        contents
+            None: the model's.
 
         Raises
         ------
@@ -442,7 +449,7 @@ class Model(Trainable):
             run=run,
             predict=predictor.function if predictor else None,
             output=self._output,
-            contents=self._contents,
+            contents=contents or self._contents,
         )
 
     def check_is_servable(self) -> None:
@@ -465,18 +472,6 @@ class Model(Trainable):
                 f"penstock.register(model.artifact.model_object, X, name='{self.name}') makes a "
                 f"service of the model alone"
             )
-
-    def remote(self, *args: Any, **kwargs: Any) -> None:
-        """Accept UnionML's settings of a Flyte backend, which need no counterpart here.
-
-        Training, versions and services run on this machine; other machines are contexts.
-        """
-        del args
-        _log.warning(
-            "model.remote(%s) maps to the context 'local': the registry of this machine. "
-            "Registries and targets elsewhere are contexts of Penstock's own.",
-            ", ".join(kwargs),
-        )
 
     def serve(self, app: Any, remote: bool = False, **unused: Any) -> None:
         """Add ``/``, ``/predict`` and ``/health`` to a FastAPI app.

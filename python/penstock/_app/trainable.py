@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +17,7 @@ from penstock._checks import quoted
 if TYPE_CHECKING:
     from os import PathLike
 
+_log = logging.getLogger("penstock")
 MODEL_PATH_VARIABLES = ("PENSTOCK_MODEL_PATH", "UNIONML_MODEL_PATH")
 
 
@@ -143,3 +145,15 @@ class Trainable(Declaration):
                 "registered version"
             )
         return self._trained()
+
+    def remote(self, *args: Any, **kwargs: Any) -> None:
+        """Accept UnionML's settings of a Flyte backend, which need no counterpart here.
+
+        Training, versions and services run on this machine; other machines are contexts.
+        """
+        del args
+        _log.warning(
+            "model.remote(%s) maps to the context 'local': the registry of this machine. "
+            "Registries and targets elsewhere are contexts of Penstock's own.",
+            ", ".join(kwargs),
+        )
