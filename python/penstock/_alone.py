@@ -27,7 +27,8 @@ SECONDS_MAX = 300
 TAIL_CHARACTERS_MAX = 300
 ANSWER_FILE = "answer.pickle"
 CALL_FILE = "call.pickle"
-TOLERANCE = 1e-6  # of a prediction: other threads may add in another order
+TOLERANCE = 1e-6  # of a number: other threads may add in another order
+TOLERANCE_SINGLE = 1e-4
 
 # What was there before anything of ours is the interpreter's own; what cannot be found in
 # site-packages, in a checkout, is ours to bring.
@@ -101,7 +102,7 @@ def check_alone(
             (folder / path).write_bytes(content)
         told = _run(folder, Path(name) / "empty")
     _check_loaded(told)
-    _check_same(model, container, list(rows), told["answer"][0])
+    _check_same(model, container, list(rows), told["answer"])
     return Alone(told)
 
 
@@ -181,24 +182,34 @@ def _check_loaded(told: Mapping[str, Any]) -> None:
         raise InvalidArgumentError(f"{cannot}{at}: {error}")
 
 
-def _check_same(model: Any, container: Container, rows: list[int], answer: Any) -> None:
-    expected, again = (ask(model, lambda: container.take(rows)).predicted for _ in range(2))
-    if _same(expected, answer) or not _same(expected, again):  # of chance, there is no comparing
-        return
-    theirs, ours = (np.asarray(each).reshape(-1).tolist() for each in (answer, expected))
-    first = next(i for i, pair in enumerate(zip(theirs, ours, strict=True)) if pair[0] != pair[1])
-    row = first // max(1, len(ours) // len(rows))
-    raise InvalidArgumentError(
-        f"a new Python process answers row {row} with {theirs[first]!r}, and this one with "
-        f"{ours[first]!r}: what it depends on beside X (a global variable that changed, a file, "
-        f"the environment) must be part of the model"
-    )
+def _check_same(model: Any, container: Container, rows: list[int], answer: list[Any]) -> None:
+    """Hold predictions, and probabilities where there are any, against this process's."""
+    first, second = (ask(model, lambda: container.take(rows)) for _ in range(2))
+    for name, theirs in zip(("predicted", "probabilities"), answer, strict=False):
+        ours, again = getattr(first, name), getattr(second, name)
+        if _same(ours, theirs) or not _same(ours, again):  # of chance, there is no comparing
+            continue
+        pairs = list(zip(_flat(theirs).tolist(), _flat(ours).tolist(), strict=True))
+        place = next(i for i, (a, b) in enumerate(pairs) if not _same([b], [a]))
+        told, expected = pairs[place]
+        raise InvalidArgumentError(
+            f"a new Python process answers row {place * len(rows) // len(pairs)} with {told!r}, "
+            f"and this one with {expected!r}: what it depends on beside X (a global variable that "
+            f"changed, a file, the environment) must be part of the model"
+        )
 
 
-def _same(a: Any, b: Any) -> bool:
-    left, right = np.asarray(a).reshape(-1), np.asarray(b).reshape(-1)
+def _flat(values: Any) -> Any:
+    return np.asarray(values).reshape(-1)
+
+
+def _same(ours: Any, theirs: Any) -> bool:
+    left, right = _flat(ours), _flat(theirs)
     if left.shape != right.shape:
         return False
-    if left.dtype.kind in "biuf" and right.dtype.kind in "biuf":
-        return bool(np.allclose(left, right, rtol=TOLERANCE, atol=1e-12, equal_nan=True))
+    if right.dtype.kind in "biuf":
+        # Numbers in an array of objects are sent as numbers.
+        tolerance = TOLERANCE_SINGLE if right.dtype.name == "float32" else TOLERANCE
+        plain = left.astype(np.float64) if left.dtype.kind == "O" else left
+        return bool(np.allclose(plain, right, rtol=tolerance, atol=1e-12, equal_nan=True))
     return bool(all(str(x) == str(y) for x, y in zip(left.tolist(), right.tolist(), strict=True)))

@@ -107,11 +107,11 @@ class Gathered:
                 f"'{self.folders[0]}': put it into that folder, or install it as a package"
             )
         untracked = self._untracked(path for path, _ in found)
-        imported = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
+        needed = untracked & _imported() if len(found) > 1 else untracked
         taken = {}
         for path, relative in found:
             if path in untracked:
-                if str(path) in imported or len(found) == 1:
+                if path in needed:
                     raise InvalidArgumentError(self._told_untracked(f"module '{name}'", path))
                 continue
             taken[relative] = self._take(path, relative)
@@ -219,6 +219,12 @@ class Gathered:
             f"its {what} is '{path}', which git does not track: git add it, or list it with "
             f"contents=penstock.Contents(include=['{name}'])"
         )
+
+
+def _imported() -> set[Path]:
+    """Return the files of the modules that this process has imported."""
+    files = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
+    return {Path(file).resolve() for file in files if isinstance(file, str)}
 
 
 def toplevel(folder: Path) -> Path | None:

@@ -264,6 +264,28 @@ def test_what_depends_on_this_process_is_told(app: App, monkeypatch: pytest.Monk
     assert "in a new Python process it cannot predict, at line 8 of 'app.py': KeyErr" in told
 
 
+def test_probabilities_are_held_against_each_other_too(app: App) -> None:
+    app.write("odds_k.py", "ODDS = 0.5\n")
+    body = (
+        "return np.where(X[:, 0] > 3, 'yes', 'no')\n"
+        "    classes_ = np.array(['no', 'yes'])\n"
+        "    def predict_proba(self, X):\n"
+        "        return np.column_stack([1 - odds_k.ODDS + 0 * X[:, 0], odds_k.ODDS + 0 * X[:, 0]])"
+    )
+    told = app.refusal("import odds_k\nodds_k.ODDS = 0.25", body)
+    assert "a new Python process answers row 0 with 0.5, and this one with 0.75" in told
+    version = app.register("import odds_k\nodds_k.ODDS = 0.5", body)
+    assert version.signature["has_probabilities"]
+
+
+@pytest.mark.parametrize(
+    "answer", ["[1, 2.5]", "[1, 2]", "[True, False]", "['a', 'b']", "[1.5, float('nan')]"]
+)
+def test_answers_in_an_array_of_objects_are_the_same(app: App, answer: str) -> None:
+    body = f"return np.array(({answer} * 3)[:len(X)], dtype=object)"
+    assert app.register("", body).engine == "python"
+
+
 def test_a_model_of_chance_is_not_held_against_itself(app: App) -> None:
     assert app.register("", "return np.random.default_rng().normal(size=len(X))").version == 1
 
