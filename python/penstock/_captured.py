@@ -142,8 +142,8 @@ def _look_at(thing: Any, found: Captured, contents: Contents, owned: set[int]) -
         if isinstance(value, _NO_VARIABLES) or id(value) in owned or key in found._looked_at:
             continue
         found._looked_at.add(key)
-        found._pardoned += value if isinstance(value, str) else ""
-        _check_variable(name, variable, value, contents)
+        _check_secret(name, variable, value, found, contents)
+        _check_size(name, variable, value, contents, is_in_class=isinstance(thing, type))
 
 
 def _keep_source(thing: Any, name: str, found: Captured, contents: Contents) -> None:
@@ -183,23 +183,40 @@ def _source_by_methods(kind: type) -> str:
     return ""
 
 
-def _check_variable(function: str, variable: str, value: Any, contents: Contents) -> None:
+def _check_secret(
+    function: str, variable: str, value: Any, found: Captured, contents: Contents
+) -> None:
     kind = secret_of(variable, value) if isinstance(value, str) else None
-    if kind and variable not in contents.not_secret:
+    if kind is None:
+        return
+    if variable in contents.not_secret:
+        found._pardoned += value
+        return
+    raise InvalidArgumentError(
+        f"'{function}' takes the variable '{variable}' along, which holds what looks like "
+        f"{article(kind)}, and no package takes that: read it from the environment where the "
+        f"model runs; if it is none, pass contents=penstock.Contents(not_secret=['{variable}'])"
+    )
+
+
+def _check_size(
+    function: str, variable: str, value: Any, contents: Contents, *, is_in_class: bool
+) -> None:
+    told = f"'{function}' takes the variable '{variable}' along, {article(type(value).__name__)}"
+    try:
+        is_small = _fits(value, contents.bytes_max)
+    except Exception as error:
+        if is_in_class:  # what Python keeps in a class for itself is not pickled with it
+            return
         raise InvalidArgumentError(
-            f"'{function}' takes the variable '{variable}' along, which holds what looks like "
-            f"{article(kind)}, and no package takes that: read it from the environment where the "
-            f"model runs; if it is none, pass "
-            f"contents=penstock.Contents(not_secret=['{variable}'])"
-        )
-    told = f"'{function}' takes the variable '{variable}' along"
-    is_whole = _fits(value, contents.bytes_max, f"{told}, {article(type(value).__name__)}")
-    if not is_whole:
-        size = _size_of(value, contents.bytes_max)
+            f"{told}, which cannot be pickled ({type(error).__name__}: {first_line(error)}): make "
+            f"it within the function"
+        ) from error
+    if not is_small:
         raise InvalidArgumentError(
-            f"{told}, {article(type(value).__name__)} of {size}; "
-            f"{mebibytes(contents.bytes_max)} is the limit: keep only what the function needs of "
-            f"it in a variable, or pass contents=penstock.Contents(mb_max=...)"
+            f"{told} of {_size_of(value, contents.bytes_max)}; {mebibytes(contents.bytes_max)} is "
+            f"the limit: keep only what the function needs of it in a variable, or pass "
+            f"contents=penstock.Contents(mb_max=...)"
         )
 
 
@@ -225,14 +242,8 @@ class _Sink(io.RawIOBase):
         return size
 
 
-def _fits(value: Any, bytes_max: int, told: str) -> bool:
-    """Tell whether a value has no more bytes than a limit when it is pickled.
-
-    Raises
-    ------
-    InvalidArgumentError
-        It cannot be pickled at all.
-    """
+def _fits(value: Any, bytes_max: int) -> bool:
+    """Tell whether a value has no more bytes than a limit when it is pickled."""
     known = _known_size(value)
     if known is not None and known > bytes_max:
         return False
@@ -242,11 +253,6 @@ def _fits(value: Any, bytes_max: int, told: str) -> bool:
         Pickler(_Sink(bytes_max), protocol=5).dump(value)
     except _FullError:
         return False
-    except Exception as error:
-        raise InvalidArgumentError(
-            f"{told}, which cannot be pickled ({type(error).__name__}: {first_line(error)}): make "
-            f"it within the function"
-        ) from error
     return True
 
 
@@ -256,6 +262,8 @@ def _known_size(value: Any) -> int | None:
         if hasattr(value, "memory_usage"):
             used = value.memory_usage(index=False)
             return int(used if isinstance(used, int) else used.sum())
+        if hasattr(value, "estimated_size"):
+            return int(value.estimated_size())
         return int(value.nbytes)
     except Exception:  # any attribute may raise in an object of anyone's
         return None

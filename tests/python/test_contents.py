@@ -226,6 +226,30 @@ def test_attributes_of_a_class_are_variables_too(app: App) -> None:
     assert "'Mine' takes the variable 'rows' along, a ndarray of 7.6 MiB" in told
 
 
+@pytest.mark.parametrize(
+    ("above", "body"),
+    [
+        ("import abc\nclass Base(abc.ABC):\n    BY = 2.0", "return X[:, 0] * Base.BY"),
+        ("import enum\nclass Kind(enum.Enum):\n    A = 2.0", "return X[:, 0] * Kind.A.value"),
+        (
+            "import dataclasses\n@dataclasses.dataclass\nclass By:\n    by: float = 2.0",
+            "return X[:, 0] * By().by",
+        ),
+        (
+            "from sklearn.base import BaseEstimator\nclass Own(BaseEstimator):\n    BY = 2.0",
+            "return X[:, 0] * Own().BY",
+        ),
+        (
+            "import typing\nclass Pair(typing.NamedTuple):\n    by: float = 2.0",
+            "return X[:, 0] * Pair().by",
+        ),
+    ],
+    ids=["ABC", "Enum", "dataclass", "BaseEstimator", "NamedTuple"],
+)
+def test_classes_of_every_kind_go_along(app: App, above: str, body: str) -> None:
+    np.testing.assert_array_equal(app.register(above, body).predict(X), X[:, 0] * 2)
+
+
 def test_a_link_out_of_the_folder_is_not_followed(app: App, tmp_path_factory: Any) -> None:
     secret = tmp_path_factory.mktemp("elsewhere") / "far.txt"
     secret.write_text("far")

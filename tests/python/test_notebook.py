@@ -62,6 +62,9 @@ def test_a_cell_that_is_run_again_replaces_what_it_declared(kernel: Kernel) -> N
     assert kernel.run("_ = model.train()") == "first 16\n"
     assert kernel.run_again(4, TRAINER.format(word="second")) == ""
     assert kernel.run("_ = model.train()") == "second 16\n"
+    after, before = (run.origin["code"]["parts"] for run in penstock.runs())
+    assert after["read"] == before["read"]
+    assert after["fit"] != before["fit"]
     # The dataset is another object now, and the model trains on that.
     kernel.run_again(1)
     kernel.run_again(2, READER.format(count=30))
