@@ -28,7 +28,8 @@ MENU = """Penstock: ./dev COMMAND
   setup            install Debian packages, .venv and .deps, where missing
   build            compile the release preset; then .venv/bin/penstock and `import penstock` work
   wheel            build, and pack build/wheel/*.whl, which installs without a compiler
-  lint             clang-format, clang-tidy, ruff, mypy, the layer check, the house rules
+  lint             clang-format, clang-tidy, ruff, mypy, the layer check, the house rules, the
+                   page that is made from docstrings
   format           apply clang-format and ruff
   fuzz [NAME] [S]  run one fuzzer, or all, for S seconds each (60)
   bench [NAME]     run bench/NAME.py (serve); results go to bench/results

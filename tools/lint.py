@@ -1,4 +1,6 @@
-"""Every check that reads the sources: format, clang-tidy, ruff, mypy, layers, house rules."""
+"""Every check that reads the sources: format, clang-tidy, ruff, mypy, layers, house rules,
+the page that is made from docstrings.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +8,7 @@ from collections.abc import Callable
 
 import clang_tidy
 import layers
+import reference
 import tidy
 from steps import ROOT, VENV, run, step
 
@@ -78,9 +81,16 @@ def check_rules() -> list[str]:
         return tidy.check(ROOT)
 
 
+def check_reference() -> list[str]:
+    """Check the page that is made from the docstrings."""
+    with step("reference"):
+        return reference.check()
+
+
 CHECKS: list[Callable[[], list[str]]] = [
     check_layers,
     check_rules,
+    check_reference,
     clang_format,
     ruff,
     ruff_format,

@@ -27,16 +27,18 @@ from _penstock import (
     UnknownError,
 )
 from _penstock import version as __version__
+from penstock import _errors as _errors
 from penstock._app.artifact import ModelArtifact
 from penstock._app.dataset import Dataset, data_reader
 from penstock._app.decorator import model
 from penstock._app.model import Model
 from penstock._app.recording import report
+from penstock._contents import Contents
 from penstock._output import Output
 from penstock._parity import Parity
 from penstock._register import register
 from penstock._runs import Run, runs
-from penstock._service import Service
+from penstock._service import Service, services
 from penstock._table import Table, read
 from penstock._version import ModelVersion, load, models
 
@@ -44,6 +46,7 @@ __all__ = [
     "AbortedError",
     "AlreadyExistsError",
     "CancelledError",
+    "Contents",
     "DataLossError",
     "Dataset",
     "DeadlineExceededError",
@@ -76,4 +79,5 @@ __all__ = [
     "register",
     "report",
     "runs",
+    "services",
 ]

@@ -28,6 +28,11 @@ def quoted(names: Sequence[str]) -> str:
     return " and ".join(filter(None, [", ".join(shown[:-1]), shown[-1]]))
 
 
+def article(noun: str) -> str:
+    """Return a noun with its article, as in "an API key"."""
+    return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"
+
+
 def did_you_mean(name: str, names: Sequence[str]) -> str:
     """Return " Did you mean 'x'?" or nothing."""
     folded = {each.casefold(): each for each in names}

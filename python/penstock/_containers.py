@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from _penstock import InvalidArgumentError
+from penstock._checks import article
 from penstock._columns import Values, is_missing, missing_in, to_column, type_of
 from penstock._extras import needed_for
 
@@ -190,11 +191,7 @@ def _not_a_table(X: Any) -> str:
     expected = "a DataFrame, a two-dimensional array or a list of rows was expected"
     if hasattr(X, "to_frame"):
         return f"X is a {type(X).__name__}, which has one dimension; {expected}: pass X.to_frame()"
-    return f"X is {_article(type(X).__name__)}; {expected}"
-
-
-def _article(noun: str) -> str:
-    return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"
+    return f"X is {article(type(X).__name__)}; {expected}"
 
 
 def _contain_frame(X: Any) -> Container:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import html
 import math
 from dataclasses import dataclass
 from typing import Any
+
+from penstock._html import rows_table
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,12 @@ class Parity:
         The share of all such rows that may differ, with 95 % confidence.
     report
         Everything, as ``penstock models show --json`` prints it.
+
+    Examples
+    --------
+    >>> parity = penstock.load("churn").parity
+    >>> parity.rows, parity.differing
+    (4, 0)
     """
 
     rows: int
@@ -50,6 +59,20 @@ class Parity:
         if self.differing is None or self.upper_95 is None:
             return f"{checked}: no native form to compare"
         return f"{checked}: {self.differing:,} differ (95 %: < {_percent(self.upper_95)} %)"
+
+    def _repr_html_(self) -> str:
+        """Return the forms that were tried as a notebook shows them."""
+        rows = [
+            [
+                form["engine"],
+                "the same answers" if form["passed"] else str(form["reason"]),
+                f"{form['differing_rows']:,}" if "differing_rows" in form else "",
+                f"{len(form['limits']):,}" if form["limits"] else "",
+            ]
+            for form in self.report["candidates"]
+        ]
+        titles = ["engine", "outcome", "rows that differ", "limits"]
+        return f"<p>{html.escape(repr(self))}</p>{rows_table(titles, rows) if rows else ''}"
 
 
 def _count(number: int, noun: str) -> str:

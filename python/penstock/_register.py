@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import platform
+import sys
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ import _penstock
 from penstock._adapter import NotMatchedError, is_array, match
 from penstock._checks import check_columns, check_values
 from penstock._containers import contain
+from penstock._contents import Contents, app_folders
 from penstock._export import Subject, export
 from penstock._export.parts import known_texts
 from penstock._model import TRIAL_ROWS_MAX, answers_of, check_is_model
@@ -23,6 +25,7 @@ from penstock._worker_form import worker_form
 
 if TYPE_CHECKING:
     from os import PathLike
+    from pathlib import Path
 
     from _penstock import PythonForm
     from penstock._adapter import Predictor
@@ -44,6 +47,7 @@ def register(
     run: str | None = None,
     predict: Predictor | None = None,
     output: Output | None = None,
+    contents: Contents | None = None,
 ) -> ModelVersion:
     """Make a version of a fitted model, which runs without Python wherever it can.
 
@@ -79,6 +83,8 @@ def register(
         booleans, one or a list of numbers a row.
     output
         The same as data; not beside ``predict``.
+    contents
+        Which files go along where Python workers are needed, and how much; see ``Contents``.
 
     Returns
     -------
@@ -88,7 +94,10 @@ def register(
     Raises
     ------
     InvalidArgumentError
-        The object is not a fitted model, X or output does not fit it, or the name is not one.
+        The object is not a fitted model, X or output does not fit it, or the name is not one. It
+        has no native form, and a new Python process cannot load it or answers otherwise; or what it
+        needs is nothing that a package takes: too large, a secret, a file that git does not track.
+        Nothing was registered.
 
     Examples
     --------
@@ -114,15 +123,19 @@ def register(
         spec, kind = _output_of(answers, predict, output)
     candidates = export(Subject(model, container, types, answers), engine)
     folder = home_folder(home)
+    signature = signature_json(container.names, types, has_names, answers, spec)
+    app = app_folders(sys._getframe())
     registered = _penstock.register(
         name=name,
         home=folder,
-        signature_json=signature_json(container.names, types, has_names, answers, spec),
+        signature_json=signature,
         candidates=candidates.forms,
         columns=columns,
         known_texts=known_texts(model, container.names),
         original=original_of(model, container, answers),
-        python_form=lambda: _python_form(model, container),
+        python_form=lambda: _python_form(
+            model, container, json.loads(signature), contents or Contents(), app
+        ),
         native_hint=candidates.hint,
         details_json=json.dumps(_details(described, container, answers) | {"answer_kind": kind}),
         run=run or "",
@@ -166,8 +179,14 @@ def _matched(
     return matched.spec, matched.kind, None
 
 
-def _python_form(model: Any, container: Container) -> PythonForm:
-    options, files = worker_form(model, container)
+def _python_form(
+    model: Any,
+    container: Container,
+    signature: dict[str, Any],
+    contents: Contents,
+    app: tuple[Path, ...],
+) -> PythonForm:
+    options, files = worker_form(model, container, signature, contents, app)
     return json.dumps(options), list(files.items())
 
 

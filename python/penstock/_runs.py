@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import datetime
-import html
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import _penstock
+from penstock._html import Listing, facts_table
 from penstock._version import home_folder
 
 if TYPE_CHECKING:
@@ -39,6 +39,15 @@ class Run:
         Why it failed or stopped; empty otherwise.
     started_at, ended_at
         In UTC.
+
+    Examples
+    --------
+    >>> customers = penstock.Dataset("customers", source=lambda: frame, targets=["churned"])
+    >>> model = penstock.Model("churn", LogisticRegression, dataset=customers)
+    >>> fitted, metrics = model.train(hyperparameters={"C": 0.5})
+    >>> run = penstock.runs("churn")[0]
+    >>> run.hyperparameters, run.metrics == metrics
+    ({'C': 0.5}, True)
     """
 
     id: str
@@ -73,21 +82,30 @@ class Run:
 
     def _repr_html_(self) -> str:
         """Return the run as a notebook shows it."""
-        rows = {
+        facts = {
             "status": f"{self.status}{': ' + self.reason if self.reason else ''}",
-            "started": f"{self.started_at:%Y-%m-%d %H:%M:%S} UTC",
+            "started": _shown(self.started_at),
+            "ended": _shown(self.ended_at),
             "hyperparameters": _listed(self.hyperparameters),
             "metrics": _listed(_flat(self.metrics)),
             "versions": ", ".join(self.versions),
         }
-        cells = "".join(
-            f"<tr><th style='text-align:left'>{name}</th>"
-            f"<td style='text-align:left'>{html.escape(text)}</td></tr>"
-            for name, text in rows.items()
-            if text
-        )
-        title = f"run {self.id[:8]} of {html.escape(self.model)}"
-        return f"<table><caption>{title}</caption>{cells}</table>"
+        return facts_table(f"run {self.id[:8]} of {self.model}", facts)
+
+    def _cells(self) -> dict[str, str]:
+        return {
+            "run": self.id[:8],
+            "model": self.model,
+            "status": self.status,
+            "started": _shown(self.started_at),
+            "hyperparameters": _listed(self.hyperparameters),
+            "metrics": _listed(_flat(self.metrics)),
+            "versions": ", ".join(self.versions),
+        }
+
+
+def _shown(time: datetime.datetime | None) -> str:
+    return f"{time:%Y-%m-%d %H:%M:%S} UTC" if time else ""
 
 
 def _flat(metrics: dict[str, Any]) -> dict[str, Any]:
@@ -128,7 +146,7 @@ def runs(
     *,
     count_max: int = 100,
     home: str | PathLike[str] | None = None,
-) -> list[Run]:
+) -> Listing[Run]:
     """Return the newest trainings, the newest first.
 
     Parameters
@@ -149,4 +167,5 @@ def runs(
     'finished'
     """
     folder = home_folder(home)
-    return [_run_of(told, folder) for told in _penstock.runs(model or "", count_max, folder)]
+    found = _penstock.runs(model or "", count_max, folder)
+    return Listing(_run_of(told, folder) for told in found)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import atexit
 import collections
 import contextlib
+import html
 import json
+import logging
 import os
 import selectors
 import subprocess
@@ -17,12 +19,16 @@ from types import TracebackType
 from typing import IO, Any
 
 from _penstock import DeadlineExceededError, FailedPreconditionError, binary_dir
+from penstock._cells import Cell, cell
+from penstock._html import Listing, link
 
 READY_S_MAX = 60.0
 STOP_S_MAX = 30.0
 STDERR_LINES_MAX = 200
 
+_log = logging.getLogger("penstock")
 _pipes: weakref.WeakSet[IO[bytes]] = weakref.WeakSet()
+_started: list[Service] = []
 
 
 def _let_go() -> None:
@@ -46,6 +52,14 @@ class Service:
         Where it answers, as in ``http://127.0.0.1:8000``.
     admin_url
         Where its metrics are.
+
+    Examples
+    --------
+    >>> with penstock.load("churn").serve() as service:
+    ...     service.is_running
+    True
+    >>> service.is_running
+    False
     """
 
     def __init__(
@@ -57,8 +71,10 @@ class Service:
         self._spec = spec
         self._owner = os.getpid()
         self._lock = threading.Lock()
+        self._cell = cell()
         # The registration keeps a service whose handle is dropped, as in a notebook's cell.
         atexit.register(self.stop)
+        _started.append(self)
 
     @property
     def is_running(self) -> bool:
@@ -75,6 +91,8 @@ class Service:
             process that started it, which leaves the server alone.
         """
         atexit.unregister(self.stop)
+        with contextlib.suppress(ValueError):
+            _started.remove(self)
         if os.getpid() != self._owner:
             return False
         with self._lock:
@@ -96,6 +114,55 @@ class Service:
             return f"{self._spec} on {self.url} (its contract: {self.url}/openapi.json)"
         return f"{self._spec}, stopped (was on {self.url})"
 
+    def _repr_html_(self) -> str:
+        """Return it as a notebook shows it: with addresses to click on while it runs."""
+        if not self.is_running:
+            return f"<p>{html.escape(repr(self))}</p>"
+        docs = "contract", f"{self.url}/openapi.json"
+        places = [("answers", self.url), docs, ("metrics", f"{self.admin_url}/metrics")]
+        told = "".join(f"<li>{name}: {link(url)}</li>" for name, url in places)
+        return f"<p>{html.escape(self._spec)}</p><ul>{told}</ul>"
+
+    def _cells(self) -> dict[str, str]:
+        return {"version": self._spec, "url": self.url, "metrics": f"{self.admin_url}/metrics"}
+
+
+def services() -> Listing[Service]:
+    """Return the services that this process started and that run, the oldest first.
+
+    Examples
+    --------
+    >>> service = penstock.load("churn").serve()
+    >>> service in penstock.services()
+    True
+    >>> service.stop()
+    True
+    """
+    return Listing(
+        each for each in list(_started) if each._owner == os.getpid() and each.is_running
+    )
+
+
+def _end_those_of(here: Cell) -> None:
+    """End the services of a cell that is run again: their handles are lost with it."""
+    for each in services():
+        if each._cell is not None and here.runs_again(each._cell):
+            _log.warning("the cell is run again: %s on %s is stopped", each._spec, each.url)
+            each.stop()
+
+
+def _tell_others(started: Service) -> None:
+    """Tell of services of the same model that go on."""
+    name = started._spec.partition("@")[0]
+    for place, each in enumerate(services()):
+        if each is not started and each._spec.partition("@")[0] == name:
+            _log.warning(
+                "%s still answers on %s too; penstock.services()[%d].stop() ends it",
+                each._spec,
+                each.url,
+                place,
+            )
+
 
 def start_service(path: str, spec: str, flags: Sequence[str]) -> Service:
     """Start a server for a package and return when it is ready.
@@ -116,6 +183,9 @@ def start_service(path: str, spec: str, flags: Sequence[str]) -> Service:
     DeadlineExceededError
         It was not ready in time, and was ended.
     """
+    here = cell()
+    if here is not None:
+        _end_those_of(here)
     command = [str(Path(binary_dir) / "penstock-server"), path, "--as", spec, *flags]
     # No load balancer needs a notice that the port is about to close.
     command += ["--drain-notice-ms", "0", "--announce", "json", "--until-eof", "0"]
@@ -153,7 +223,10 @@ def start_service(path: str, spec: str, flags: Sequence[str]) -> Service:
     if "not_ready" in ready:
         _end(process, 0)
         raise FailedPreconditionError(ready["not_ready"])
-    return Service(process, spec, ready["url"], ready["admin_url"])
+    service = Service(process, spec, ready["url"], ready["admin_url"])
+    if here is not None:
+        _tell_others(service)
+    return service
 
 
 def _drain(stream: IO[bytes], told: collections.deque[str]) -> None:

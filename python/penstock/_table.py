@@ -25,6 +25,12 @@ class Table:
     Any library that takes Arrow takes it: ``pyarrow.table(t)``, ``polars.DataFrame(t)``. The first
     method that is called reads all rows, which are kept; ``to_reader`` gives them once instead, a
     batch at a time.
+
+    Examples
+    --------
+    >>> digits = penstock.read("sqlite:///digits.db#digits")
+    >>> digits.to_pandas().shape
+    (1797, 65)
     """
 
     def __init__(self, uri: str, source: _penstock.Table) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 import _penstock
 from penstock._checks import did_you_mean, quoted
 from penstock._containers import contain
+from penstock._html import Listing, facts_table
 from penstock._output import applied
 from penstock._parity import Parity
 from penstock._service import Service, start_service
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from penstock._containers import Container
 
 Array: TypeAlias = np.ndarray[Any, Any]
+
+ENGINES = {"own": "own evaluator", "onnxruntime": "ONNX Runtime", "python": "Python workers"}
 
 
 class ModelVersion:
@@ -52,6 +55,12 @@ class ModelVersion:
         What was noted at registration: framework, versions, class of the model.
     run
         Id of the run that trained it, or None.
+
+    Examples
+    --------
+    >>> version = penstock.load("churn@1")
+    >>> version.engine, version.parity.differing
+    ('own', 0)
     """
 
     def __init__(self, version: _penstock.Version, home: str | None) -> None:
@@ -120,6 +129,30 @@ class ModelVersion:
         if limits:
             parts.append(f"answers 422 beyond {len(limits)} limit{'s' * (len(limits) > 1)}")
         return f"{'; '.join(parts)}   {self._speed()} a row"
+
+    def _repr_html_(self) -> str:
+        """Return the version as a notebook shows it."""
+        facts = {
+            "runs in": ENGINES.get(self.engine, self.engine),
+            "why": self.engine_reason if self.engine == "python" else "",
+            "parity": repr(self.parity) if self.engine != "python" else "",
+            "a row": self._speed() if self.engine != "python" else "",
+            "model": str(self.details.get("model_class", "")),
+            "features": quoted([column["name"] for column in self.signature["inputs"]]),
+            "created": f"{self.created_at:%Y-%m-%d %H:%M:%S} UTC",
+            "run": (self.run or "")[:8],
+            "package": self.digest[:12],
+        }
+        return facts_table(self._spec, facts)
+
+    def _cells(self) -> dict[str, str]:
+        return {
+            "version": self._spec,
+            "runs in": ENGINES.get(self.engine, self.engine),
+            "model": str(self.details.get("model_class", "")),
+            "created": f"{self.created_at:%Y-%m-%d %H:%M:%S} UTC",
+            "package": self.digest[:12],
+        }
 
     def _speed(self) -> str:
         report = self.parity.report
@@ -207,7 +240,9 @@ class ModelVersion:
     ) -> Service:
         """Start the server for this version, in a process of its own.
 
-        The server ends when the handle is stopped, or when this process ends, however it ends.
+        The server ends when the handle is stopped, or when this process ends, however it ends. In a
+        notebook it ends too when its cell is run again; services of the same model from other cells
+        go on, and are told.
 
         Parameters
         ----------
@@ -338,7 +373,7 @@ def load(spec: str, *, home: str | PathLike[str] | None = None) -> ModelVersion:
     return ModelVersion(_penstock.open_version(spec, folder), folder)
 
 
-def models(*, home: str | PathLike[str] | None = None) -> list[ModelVersion]:
+def models(*, home: str | PathLike[str] | None = None) -> Listing[ModelVersion]:
     """Return the newest version of every model, by name.
 
     Parameters
@@ -352,4 +387,4 @@ def models(*, home: str | PathLike[str] | None = None) -> list[ModelVersion]:
     ['churn']
     """
     folder = home_folder(home)
-    return [ModelVersion(newest, folder) for newest in _penstock.models(folder)]
+    return Listing(ModelVersion(newest, folder) for newest in _penstock.models(folder))

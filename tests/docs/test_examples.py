@@ -219,6 +219,14 @@ def test_the_guide_from_unionml(tmp_path: Path) -> None:
     assert '"predictions":[6.0]' in after[1]
 
 
+def code_of(path: Path) -> str:
+    """Return the text of a file, or of a notebook's cells."""
+    if path.suffix != ".ipynb":
+        return path.read_text()
+    cells = json.loads(path.read_text())["cells"]
+    return "".join(f"\n{''.join(cell['source'])}\n" for cell in cells)
+
+
 @pytest.mark.parametrize(
     ("page", "files"),
     [
@@ -226,10 +234,11 @@ def test_the_guide_from_unionml(tmp_path: Path) -> None:
         ("docs/tutorial/first-model.md", ["churn/first_block.py"]),
         ("docs/tutorial/app.md", ["digits_app/app.py"]),
         ("docs/guides/from-unionml.md", ["unionml/app.py"]),
+        ("docs/guides/notebooks.md", ["notebook/iris.ipynb"]),
     ],
 )
 def test_python_blocks_stand_line_by_line_in_the_example(page: str, files: list[str]) -> None:
-    example = "".join((ROOT / "examples" / file).read_text() for file in files)
+    example = "".join(code_of(ROOT / "examples" / file) for file in files)
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
     assert blocks, f"{page} shows no Python"
     for block in blocks:

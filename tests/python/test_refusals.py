@@ -296,6 +296,7 @@ def test_only_a_worker_opens_a_model_without_native_form(tmp_path: Path) -> None
     model = make_pipeline(FunctionTransformer(np.log1p), LogisticRegression()).fit(X, TARGET)
     model.marker_ = Marker(marker)
     penstock.register(model, X, name="m")
+    marker.rmdir()  # of the process that tried whether a worker could
     loaded = penstock.load("m@1")
     (tmp_path / "body.json").write_text(json.dumps({"features": X[:1].tolist()}))
     program = [sys.executable, "-m", "penstock"]

@@ -458,3 +458,41 @@ def test_reports_of_many_steps_cost_few_writes() -> None:
 
     model.train()
     assert len(penstock.runs()[0].reports) == 2000
+
+
+NEEDS_PYTHON = """
+from rounding import rounded
+
+@model.predictor
+def predict(fitted: LogisticRegression, X: pd.DataFrame) -> list[float]:
+    return [rounded(p) + (age > 0) for p, age in zip(fitted.predict_proba(X)[:, 1], X["age"])]
+"""
+
+
+def test_an_app_that_needs_python_goes_along_with_its_modules(app: Path, tmp_path: Path) -> None:
+    app.write_text(APP + NEEDS_PYTHON)
+    (tmp_path / "rounding.py").write_text("def rounded(x): return round(float(x), 1)\n")
+    done = run("train", "app:model")
+    assert done.returncode == 0, done.stderr
+    assert "churn@1  not native" in done.stdout
+    version = penstock.load("churn")
+    source = Path(version._unpacked.path) / "python" / "source"
+    assert sorted(path.name for path in source.iterdir()) == ["app.py", "rounding.py"]
+    for path in tmp_path.glob("*.py"):
+        path.unlink()
+    rows = pd.DataFrame({"age": [-2.0, 2.0], "income": [0.0, 0.0]})
+    assert version.predict(rows)[1] == 2.0
+    with version.serve() as service:
+        assert service.is_running
+
+
+def test_an_app_that_reads_at_import_is_told_so(app: Path, tmp_path: Path) -> None:
+    (tmp_path / "ages.csv").write_text("1.0")
+    (tmp_path / "rounding.py").write_text("def rounded(x): return round(float(x), 1)\n")
+    app.write_text("ages = open('ages.csv').read()\n" + APP + NEEDS_PYTHON)
+    done = run("train", "app:model")
+    assert done.returncode == 2, done.stderr
+    told = done.stderr.splitlines()[-1]
+    assert "it cannot be loaded, for 'ages.csv' is not there for line 1 of 'app.py'" in told
+    assert "open within the reader what only training needs" in told
+    assert run("models", "list").stdout == ""

@@ -25,6 +25,12 @@ class ModelArtifact(NamedTuple):
         Those it was made with.
     metrics
         What the evaluator returned, by split.
+
+    Examples
+    --------
+    >>> artifact = penstock.ModelArtifact(clf, metrics={"test": 0.9})
+    >>> artifact.metrics["test"]
+    0.9
     """
 
     model_object: Any

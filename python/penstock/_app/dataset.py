@@ -22,6 +22,7 @@ from penstock._app.frames import (
 from penstock._app.source import filled
 from penstock._app.steps import UNKNOWN, Function, Role, check_types
 from penstock._checks import did_you_mean, quoted
+from penstock._html import facts_table
 
 SPLIT_NAMES = {1: ("train",), 2: ("train", "test"), 3: ("train", "validation", "test")}
 
@@ -62,6 +63,8 @@ class Dataset(Declaration):
     {'train': 8, 'test': 2}
     """
 
+    _default_name = "dataset"
+
     def __init__(
         self,
         name: str = "dataset",
@@ -81,6 +84,8 @@ class Dataset(Declaration):
         self.random_state = random_state
         self._feature_key = 0
         self._source = source if isinstance(source, str) else None
+        if self._source is not None:
+            self._lost.pop("reader", None)
         if source is not None and not isinstance(source, str):
             self._set(steps.READER, source, {})
 
@@ -90,6 +95,16 @@ class Dataset(Declaration):
         source = self._source or (self._steps["reader"].title if "reader" in self._steps else "?")
         told = f", own {quoted(own)}" if own else ""
         return f"Dataset('{self.name}', source {source}, targets {list(self.targets)}{told})"
+
+    def _repr_html_(self) -> str:
+        """Return the dataset as a notebook shows it."""
+        facts = {
+            "source": self._source or "",
+            "features": ", ".join(self.features) or "all but the targets",
+            "targets": ", ".join(self.targets),
+            "test split": f"{self.test_size:g}",
+        } | self._own_steps()
+        return facts_table(f"dataset {self.name}", facts)
 
     # The decorators. Each may be used bare, or with options for targets that run steps elsewhere.
 

@@ -26,8 +26,10 @@ from penstock._app.training import (
     sklearn_order,
 )
 from penstock._checks import quoted
+from penstock._html import facts_table
 
 if TYPE_CHECKING:
+    from penstock._contents import Contents
     from penstock._output import Output
     from penstock._version import ModelVersion
 
@@ -60,6 +62,8 @@ class Model(Trainable):
         Whether a better model has a higher ("maximize") or lower ("minimize") metric.
     output
         What a service answers in place of labels; not beside a predictor.
+    contents
+        Which files go into its packages where Python workers are needed; see ``Contents``.
 
     Attributes
     ----------
@@ -77,6 +81,8 @@ class Model(Trainable):
     ['test', 'train']
     """
 
+    _default_name = "model"
+
     def __init__(
         self,
         name: str = "model",
@@ -87,6 +93,7 @@ class Model(Trainable):
         hyperparameter_config: Mapping[str, Any] | None = None,
         goal: str = "maximize",
         output: Output | None = None,
+        contents: Contents | None = None,
     ) -> None:
         if not isinstance(dataset, Dataset):
             raise InvalidArgumentError(
@@ -99,10 +106,12 @@ class Model(Trainable):
             raise InvalidArgumentError(
                 "hyperparameters and hyperparameter_config are two names of one thing; give one"
             )
-        super().__init__(name)
-        self.dataset = dataset
+        super().__init__(name, dataset)
+        if init is not None:
+            self._lost.pop("init", None)
         self.goal = goal
         self._output = output
+        self._contents = contents
         self._init = init
         self._config = hyperparameters if hyperparameters is not None else hyperparameter_config
         self._space = HyperparameterSpace(init, self._config)
@@ -115,6 +124,16 @@ class Model(Trainable):
         told = f", own {quoted(own)}" if own else ""
         state = "trained" if self.artifact else "not trained"
         return f"Model('{self.name}', dataset '{self.dataset.name}', {state}{told})"
+
+    def _repr_html_(self) -> str:
+        """Return the model as a notebook shows it."""
+        metrics = (self.artifact.metrics or {}) if self.artifact else {}
+        facts = {
+            "dataset": self.dataset.name,
+            "init": getattr(self._init, "__name__", ""),
+            "state": "trained" if self.artifact else "not trained",
+        } | {f"metric, {split}": str(metric) for split, metric in metrics.items()}
+        return facts_table(f"model {self.name}", facts | self._own_steps())
 
     # The decorators.
 
@@ -257,6 +276,8 @@ class Model(Trainable):
             Something does not fit; the message says what, and how to mend it. What functions of
             yours raise comes back as it is.
         """
+        self._settle()
+        self.dataset._settle()
         values = self._space.resolve(hyperparameters)
         options = self._trainer_options(trainer_kwargs or {})
         arguments = {
@@ -386,7 +407,13 @@ class Model(Trainable):
 
     # Versions and services.
 
-    def register(self, *, name: str | None = None, home: Any = None) -> ModelVersion:
+    def register(
+        self,
+        *,
+        name: str | None = None,
+        home: Any = None,
+        contents: Contents | None = None,
+    ) -> ModelVersion:
         """Register the trained model as the next version, with parity on the rows of all splits.
 
         Parameters
@@ -395,6 +422,8 @@ class Model(Trainable):
             None: the model's.
         home
             As for ``penstock.register``.
+        contents
+            None: the model's.
 
         Raises
         ------
@@ -425,6 +454,7 @@ class Model(Trainable):
             run=run,
             predict=predictor.function if predictor else None,
             output=self._output,
+            contents=contents or self._contents,
         )
 
     def check_is_servable(self) -> None:
@@ -447,18 +477,6 @@ class Model(Trainable):
                 f"penstock.register(model.artifact.model_object, X, name='{self.name}') makes a "
                 f"service of the model alone"
             )
-
-    def remote(self, *args: Any, **kwargs: Any) -> None:
-        """Accept UnionML's settings of a Flyte backend, which need no counterpart here.
-
-        Training, versions and services run on this machine; other machines are contexts.
-        """
-        del args
-        _log.warning(
-            "model.remote(%s) maps to the context 'local': the registry of this machine. "
-            "Registries and targets elsewhere are contexts of Penstock's own.",
-            ", ".join(kwargs),
-        )
 
     def serve(self, app: Any, remote: bool = False, **unused: Any) -> None:
         """Add ``/``, ``/predict`` and ``/health`` to a FastAPI app.

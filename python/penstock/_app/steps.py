@@ -81,10 +81,14 @@ class Step:
     options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
+    def name(self) -> str:
+        """Return the function's name."""
+        return str(getattr(self.function, "__name__", type(self.function).__name__))
+
+    @property
     def title(self) -> str:
         """Return how messages call the step: "the trainer 'train'"."""
-        name = getattr(self.function, "__name__", type(self.function).__name__)
-        return f"the {self.role.name} '{name}'"
+        return f"the {self.role.name} '{self.name}'"
 
     @property
     def parameters(self) -> list[inspect.Parameter]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from _penstock import FailedPreconditionError, InvalidArgumentError, UnimplementedError
 from penstock._app.artifact import ModelArtifact, load_default, save_default
+from penstock._app.dataset import Dataset
 from penstock._app.declaration import Declaration
 from penstock._checks import quoted
 
 if TYPE_CHECKING:
     from os import PathLike
 
+_log = logging.getLogger("penstock")
 MODEL_PATH_VARIABLES = ("PENSTOCK_MODEL_PATH", "UNIONML_MODEL_PATH")
 
 
@@ -29,10 +32,16 @@ class Trainable(Declaration):
         Id of the run that trained it in this process, or None.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, dataset: Dataset) -> None:
         super().__init__(name)
+        self._dataset = dataset
         self.artifact: ModelArtifact | None = None
         self.run: str | None = None
+
+    @property
+    def dataset(self) -> Dataset:
+        """Return what it is trained on: in a notebook, what the dataset's cell made last."""
+        return self._dataset._newest()
 
     def _untrained(self, values: dict[str, Any]) -> Any:
         """Return a model as it is before training, for hyperparameters."""
@@ -136,3 +145,15 @@ class Trainable(Declaration):
                 "registered version"
             )
         return self._trained()
+
+    def remote(self, *args: Any, **kwargs: Any) -> None:
+        """Accept UnionML's settings of a Flyte backend, which need no counterpart here.
+
+        Training, versions and services run on this machine; other machines are contexts.
+        """
+        del args
+        _log.warning(
+            "model.remote(%s) maps to the context 'local': the registry of this machine. "
+            "Registries and targets elsewhere are contexts of Penstock's own.",
+            ", ".join(kwargs),
+        )
