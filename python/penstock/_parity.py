@@ -34,8 +34,7 @@ class Parity:
     @classmethod
     def of(cls, report: dict[str, Any]) -> Parity:
         """Return what a report says of the form that was chosen, or else of the last one tried."""
-        forms = report["candidates"]
-        chosen = next((form for form in forms if form["passed"]), forms[-1] if forms else {})
+        chosen = native_form(report)
         return cls(
             rows=report["rows"],
             probes=report["probes"],
@@ -50,6 +49,14 @@ class Parity:
         if self.differing is None or self.upper_95 is None:
             return f"{checked}: no native form to compare"
         return f"{checked}: {self.differing:,} differ (95 %: < {_percent(self.upper_95)} %)"
+
+
+def native_form(report: dict[str, Any]) -> dict[str, Any]:
+    """Return what a report says of the form that passed, else was offered, else was tried last."""
+    forms: list[dict[str, Any]] = report["candidates"]
+    last: dict[str, Any] = forms[-1] if forms else {}
+    offered = next((form for form in forms if form.get("offered")), last)
+    return next((form for form in forms if form["passed"]), offered)
 
 
 def _count(number: int, noun: str) -> str:

@@ -13,7 +13,4 @@ namespace penstock::registry {
 // Opens registry.db of a home with the newest schema. Makes the home and what is missing in it.
 Result<sql::Session> OpenDatabase(const std::filesystem::path& home, os::FileSystem& files);
 
-// Who acts, for what is written down: the user's name, else "uid:1000".
-std::string Actor();
-
 }  // namespace penstock::registry

@@ -58,15 +58,28 @@ def train(
     model = load_model(app)
     if registers:
         model.check_is_servable()
-    hyperparameters = _from_settings(model.name) | _values(set, "--set", model.text_names)
-    with _stoppable(model), watched(_tell):
-        model.train(
-            hyperparameters=hyperparameters or None,
-            splitter_kwargs=_values(split, "--split"),
-            trainer_kwargs=_values(trainer, "--trainer"),
-            **_values(param, "--param"),
-        )
+    arguments = arguments_of(model, set=set, param=param, split=split, trainer=trainer)
+    with _stoppable(model), watched(tell):
+        model.train(**arguments)
         return model, model.register(name=name or None) if registers else None
+
+
+def arguments_of(
+    model: Model,
+    *,
+    set: Sequence[str],
+    param: Sequence[str],
+    split: Sequence[str],
+    trainer: Sequence[str],
+) -> dict[str, Any]:
+    """Return what ``Model.train`` is called with, from the command line and penstock.toml."""
+    hyperparameters = _from_settings(model.name) | _values(set, "--set", model.text_names)
+    return {
+        "hyperparameters": hyperparameters or None,
+        "splitter_kwargs": _values(split, "--split"),
+        "trainer_kwargs": _values(trainer, "--trainer"),
+        **_values(param, "--param"),
+    }
 
 
 @contextmanager
@@ -84,7 +97,7 @@ def _stoppable(model: Model) -> Iterator[None]:
     except PenstockError:
         raise
     except Exception as error:
-        sys.stderr.write(_trace(error))
+        sys.stderr.write(trace_of(error))
         raise UnknownError(
             f"the training of '{model.name}' failed, {type(error).__name__}: {first_line(error)}; "
             f"the run is marked failed in penstock runs list, and nothing was registered"
@@ -93,7 +106,7 @@ def _stoppable(model: Model) -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _trace(error: BaseException) -> str:
+def trace_of(error: BaseException) -> str:
     """Return the traceback from where the user's code begins."""
     ours = str(Path(__file__).parent.parent)
     first = error.__traceback__
@@ -121,7 +134,8 @@ def _raise_exit(number: int, frame: object) -> None:
     raise SystemExit(128 + number)
 
 
-def _tell(text: str) -> None:
+def tell(text: str) -> None:
+    """Say on standard error how far a command is."""
     print(f"penstock: {text}", file=sys.stderr, flush=True)
 
 
