@@ -8,25 +8,33 @@
 find_package(GTest QUIET)
 enable_testing()
 
-# Writes <build>/schema/NAME/schema.h: the SQL files as penstock::NAME::kSchema, in the order of their names.
-function(penstock_embed_schema name)
-  set(steps "")
+# Writes <build>/embedded/FOLDER/WHAT.h: the texts of files as penstock::FOLDER::kWhat[], and their names as kWhatNames[].
+function(penstock_embed folder what)
+  set(names "")
+  set(texts "")
   foreach(file IN LISTS ARGN)
-    file(READ ${file} sql)
-    string(APPEND steps "    R\"sql(${sql})sql\",\n")
+    file(READ ${file} text)
+    get_filename_component(name ${file} NAME)
+    string(APPEND names "    \"${name}\",\n")
+    string(APPEND texts "    R\"text(${text})text\",\n")
     set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${file})
   endforeach()
-  file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/schema/${name}/schema.h CONTENT
+  string(SUBSTRING ${what} 0 1 initial)
+  string(SUBSTRING ${what} 1 -1 rest)
+  string(TOUPPER ${initial} initial)
+  file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/embedded/${folder}/${what}.h CONTENT
 "#pragma once
 
 #include <string_view>
 
-namespace penstock::${name} {
+namespace penstock::${folder} {
 
-inline constexpr std::string_view kSchema[] = {
-${steps}};
+inline constexpr std::string_view k${initial}${rest}[] = {
+${texts}};
+inline constexpr std::string_view k${initial}${rest}Names[] = {
+${names}};
 
-}  // namespace penstock::${name}
+}  // namespace penstock::${folder}
 " @ONLY)
 endfunction()
 
@@ -57,10 +65,14 @@ function(penstock_folder name)
   list(FILTER fuzzers INCLUDE REGEX "_fuzz\\.cc$")
   list(FILTER sources EXCLUDE REGEX "_(test|fuzz|benchmark)\\.cc$")
 
-  file(GLOB schema CONFIGURE_DEPENDS ${dir}/schema/*.sql)
-  if(schema)
-    penstock_embed_schema(${name} ${schema})
-  endif()
+  set(embeds FALSE)
+  foreach(what schema pages templates)
+    file(GLOB texts CONFIGURE_DEPENDS ${dir}/${what}/*)
+    if(texts)
+      penstock_embed(${name} ${what} ${texts})
+      set(embeds TRUE)
+    endif()
+  endforeach()
 
   set(visibility PUBLIC)
   if(name STREQUAL "bindings")
@@ -73,8 +85,8 @@ function(penstock_folder name)
     set(visibility INTERFACE)
   endif()
   target_include_directories(${name} ${visibility} ${CMAKE_SOURCE_DIR}/src)
-  if(schema)
-    target_include_directories(${name} PRIVATE ${CMAKE_BINARY_DIR}/schema)
+  if(embeds)
+    target_include_directories(${name} PRIVATE ${CMAKE_BINARY_DIR}/embedded)
   endif()
   target_compile_definitions(${name} ${visibility} PENSTOCK_VERSION="${PROJECT_VERSION}")
   target_link_libraries(${name} ${visibility} ${ARG_USES})
@@ -87,8 +99,8 @@ function(penstock_folder name)
     target_link_libraries(${name}_test PRIVATE ${name} penstock_warnings GTest::gmock_main GTest::gtest)
     target_compile_definitions(${name}_test PRIVATE PENSTOCK_TESTDATA="${dir}/testdata"
                                PENSTOCK_BIN_DIR="${CMAKE_RUNTIME_OUTPUT_DIRECTORY}")
-    if(schema)
-      target_include_directories(${name}_test PRIVATE ${CMAKE_BINARY_DIR}/schema)
+    if(embeds)
+      target_include_directories(${name}_test PRIVATE ${CMAKE_BINARY_DIR}/embedded)
     endif()
     add_test(NAME ${name}_test COMMAND ${name}_test)
   endif()

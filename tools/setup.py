@@ -36,7 +36,15 @@ FOR_BUILD = [
     "libgmock-dev",
 ]
 FOR_PYTHON = ["python3.11-venv", "python3.11-dev"]
-FOR_TEST = ["clang-19", "libclang-rt-19-dev", "curl", "valgrind", "debootstrap"]
+FOR_TEST = [
+    "clang-19",
+    "libclang-rt-19-dev",
+    "chromium",
+    "curl",
+    "debootstrap",
+    "libcurl4-openssl-dev",
+    "valgrind",
+]
 FOR_BENCH = ["wrk"]
 
 

@@ -32,6 +32,7 @@ from penstock._app.artifact import ModelArtifact
 from penstock._app.dataset import Dataset, data_reader
 from penstock._app.decorator import model
 from penstock._app.model import Model
+from penstock._app.ranges import Range
 from penstock._app.recording import report
 from penstock._contents import Contents
 from penstock._output import Output
@@ -62,6 +63,7 @@ __all__ = [
     "Parity",
     "PenstockError",
     "PermissionDeniedError",
+    "Range",
     "ResourceExhaustedError",
     "Run",
     "Service",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 import warnings
@@ -124,6 +125,58 @@ class UserCode:
             print(f"{split_name}  {metric}")
         if version is not None:
             print(version)
+
+    def check(
+        self,
+        *,
+        app: str,
+        set: Sequence[str],
+        param: Sequence[str],
+        split: Sequence[str],
+        trainer: Sequence[str],
+        against: str,
+        native: bool,
+        examples: Sequence[str],
+        is_json: bool,
+    ) -> None:
+        """Train a model of an app aside, and print how it compares with the registered version.
+
+        Parameters
+        ----------
+        app
+            ``module:variable``.
+        set, param, split, trainer
+            As for ``train``.
+        against
+            The version to compare with; "": the newest of the model's name.
+        native
+            Whether it must be served without Python.
+        examples
+            Paths of JSON files with bodies of requests that must be answered.
+        is_json
+            Print an object for programs.
+
+        Raises
+        ------
+        FailedPreconditionError
+            A check failed; all were printed.
+        PenstockError
+            It could not be checked; one sentence.
+        """
+        from penstock._app import checking, command
+
+        pairs = {"set": set, "param": param, "split": split, "trainer": trainer}
+        with command.prints_to_stderr():
+            found = checking.check(app, against=against, native=native, examples=examples, **pairs)
+        if is_json:
+            print(json.dumps([dataclasses.asdict(finding) for finding in found]))
+        else:
+            print(checking.table(found))
+        failed = [finding.name for finding in found if not finding.passed]
+        if failed:
+            raise _penstock.FailedPreconditionError(
+                f"{len(failed)} of {len(found)} checks failed: {quoted(failed)}"
+            )
 
 
 def _open_model(path: Path) -> Any:

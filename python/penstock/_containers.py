@@ -176,7 +176,7 @@ def contain(X: Any) -> Container:
             f"was expected: pass X.toarray()"
         )
     if hasattr(X, "to_pandas") and not hasattr(X, "to_frame"):
-        with needed_for(f"X, {_article(type(X).__name__)}"):
+        with needed_for(f"X, {article(type(X).__name__)}"):
             return _contain_frame(X.to_pandas())
     raise InvalidArgumentError(_not_a_table(X))
 

@@ -159,7 +159,7 @@ def answers_of(model: Any, container: Container) -> Answers:
 def name_of(model: Any) -> str:
     """Return what a model is called in a sentence: a predictor before it by its own name."""
     if isinstance(model, Predicting):
-        return f"the predictor '{model.name}'"
+        return model.title
     return f"the {type(model).__name__}"
 
 

@@ -43,8 +43,7 @@ class Parity:
     @classmethod
     def of(cls, report: dict[str, Any]) -> Parity:
         """Return what a report says of the form that was chosen, or else of the last one tried."""
-        forms = report["candidates"]
-        chosen = next((form for form in forms if form["passed"]), forms[-1] if forms else {})
+        chosen = native_form(report)
         return cls(
             rows=report["rows"],
             probes=report["probes"],
@@ -73,6 +72,14 @@ class Parity:
         ]
         titles = ["engine", "outcome", "rows that differ", "limits"]
         return f"<p>{html.escape(repr(self))}</p>{rows_table(titles, rows) if rows else ''}"
+
+
+def native_form(report: dict[str, Any]) -> dict[str, Any]:
+    """Return what a report says of the form that passed, else was offered, else was tried last."""
+    forms: list[dict[str, Any]] = report["candidates"]
+    last: dict[str, Any] = forms[-1] if forms else {}
+    offered = next((form for form in forms if form.get("offered")), last)
+    return next((form for form in forms if form["passed"]), offered)
 
 
 def _count(number: int, noun: str) -> str:

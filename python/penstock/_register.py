@@ -18,7 +18,7 @@ from penstock._export import Subject, export
 from penstock._export.parts import known_texts
 from penstock._model import TRIAL_ROWS_MAX, answers_of, check_is_model
 from penstock._original import original_of
-from penstock._predicting import Predicting
+from penstock._predicting import Around, Predicting, name_of
 from penstock._signature import signature_json
 from penstock._version import ModelVersion, home_folder
 from penstock._worker_form import worker_form
@@ -106,21 +106,53 @@ def register(
     array(['no', 'yes', 'no'], dtype=object)
     """
     del y
-    check_is_model(model)
+    return register_around(
+        model,
+        X,
+        Around(predict),
+        name=name,
+        engine=engine,
+        home=home,
+        run=run,
+        output=output,
+        contents=contents,
+    )
+
+
+def register_around(
+    fitted: Any,
+    X: Any,
+    around: Around,
+    *,
+    name: str,
+    engine: str | None = None,
+    home: str | PathLike[str] | None = None,
+    run: str | None = None,
+    output: Output | None = None,
+    contents: Contents | None = None,
+) -> ModelVersion:
+    """Make a version of a fitted model with functions around it, as ``register`` describes.
+
+    X is what a caller gives: what the transformer takes, where there is one.
+    """
+    check_is_model(fitted)
+    reason = around.not_native(fitted)
+    model = around.fused(fitted) if reason is None else Predicting(fitted, around)
     container = check_columns(model, contain(X))
     types = container.types()
     columns = container.to_columns(types)
     check_values(model, container)
-    answers = answers_of(model, container)
+    answers = dataclasses.replace(answers_of(model, container), not_native=reason)
     has_names = container.has_names or hasattr(model, "feature_names_in_")
-    described = model
-    if predict is not None and output is None:
-        spec, kind, reason = _matched(predict, model, container, answers)
-        if reason is not None:
-            model = Predicting(model, predict)
-            answers = dataclasses.replace(answers_of(model, container), not_native=reason)
+    if around.predictor is None or output is not None:
+        spec, kind = _output_of(answers, around.predictor, output)
+    elif reason is not None:
+        spec, kind = None, _kind_of(model, container)
     else:
-        spec, kind = _output_of(answers, predict, output)
+        spec, kind, reason = _matched(around.predictor, model, container, answers)
+        if reason is not None:
+            model = Predicting(fitted, around)
+            answers = dataclasses.replace(answers_of(model, container), not_native=reason)
     candidates = export(Subject(model, container, types, answers), engine)
     folder = home_folder(home)
     signature = signature_json(container.names, types, has_names, answers, spec)
@@ -137,7 +169,7 @@ def register(
             model, container, json.loads(signature), contents or Contents(), app
         ),
         native_hint=candidates.hint,
-        details_json=json.dumps(_details(described, container, answers) | {"answer_kind": kind}),
+        details_json=json.dumps(_details(fitted, container, answers) | {"answer_kind": kind}),
         run=run or "",
     )
     return ModelVersion(registered, folder)
@@ -163,20 +195,29 @@ def _matched(
     try:
         matched = match(predict, model, container, answers)
     except NotMatchedError as error:
-        predicting = Predicting(model, predict)
-        try:
-            answer = predict(model, container.take(range(min(TRIAL_ROWS_MAX, container.rows))))
-        except Exception:
-            kind = "ndarray"  # what it raises is told when it is asked as a model
-        else:
-            predicting.check(answer)
-            kind = "ndarray" if is_array(answer) else "list"
+        kind = _kind_of(Predicting(model, Around(predict)), container)
         reason = (
-            f"its predictor '{predicting.name}' is none of the outputs: {error} (native are "
+            f"its predictor '{name_of(predict)}' is none of the outputs: {error} (native are "
             f"labels, under other names or types, probabilities, a threshold's sides, the top k)"
         )
         return None, kind, reason
     return matched.spec, matched.kind, None
+
+
+def _kind_of(model: Predicting, container: Container) -> str:
+    """Return whether a model answers with an "ndarray" or a "list".
+
+    Raises
+    ------
+    InvalidArgumentError
+        Its answer is none that a worker could pass on.
+    """
+    try:
+        answer = model.predict(container.take(range(min(TRIAL_ROWS_MAX, container.rows))))
+    except Exception:
+        return "ndarray"  # what it raises is told when it is asked as a model
+    model.check(answer)
+    return "ndarray" if is_array(answer) else "list"
 
 
 def _python_form(

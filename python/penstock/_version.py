@@ -16,7 +16,7 @@ from penstock._checks import did_you_mean, quoted
 from penstock._containers import contain
 from penstock._html import Listing, facts_table
 from penstock._output import applied
-from penstock._parity import Parity
+from penstock._parity import Parity, native_form
 from penstock._service import Service, start_service
 from penstock._signature import labels_of
 
@@ -105,6 +105,13 @@ class ModelVersion:
         return signature
 
     @functools.cached_property
+    def examples(self) -> dict[str, Any]:
+        """A few rows as a request has them, ``features``, with the original's ``predictions``."""
+        told = (Path(self._unpacked.path) / "examples.json").read_text()
+        examples: dict[str, Any] = json.loads(told)
+        return examples
+
+    @functools.cached_property
     def details(self) -> dict[str, Any]:  # noqa: D102
         details: dict[str, Any] = json.loads(self._version.details_json or "{}")
         return details
@@ -123,9 +130,11 @@ class ModelVersion:
             return f"{self._spec}  not native: {self.engine_reason}"
         report = self.parity.report
         parts = [f"{self._spec}  native, {self.parity!r}"]
+        if "accepted" in self.details:
+            parts.append(f"accepted: {self.details['accepted']['because']}")
         if report["refusals"]:
             parts.append("refuses what yours refuses")
-        limits = next(form["limits"] for form in report["candidates"] if form["passed"])
+        limits = native_form(report)["limits"]
         if limits:
             parts.append(f"answers 422 beyond {len(limits)} limit{'s' * (len(limits) > 1)}")
         return f"{'; '.join(parts)}   {self._speed()} a row"
@@ -156,8 +165,8 @@ class ModelVersion:
 
     def _speed(self) -> str:
         report = self.parity.report
-        native = next(form["row_ns"] for form in report["candidates"] if form["passed"])
-        return f"{_microseconds(report['original_row_ns'])} us -> {_microseconds(native)} us"
+        native = _microseconds(native_form(report)["row_ns"])
+        return f"{_microseconds(report['original_row_ns'])} us -> {native} us"
 
     def predict(self, X: Any) -> Any:
         """Return what the original's predict returns for X, as the service answers it.

@@ -12,9 +12,11 @@ import json
 import os
 import pickle
 import platform
+import queue
 import signal
 import socket
 import sys
+import threading
 import traceback
 from importlib import metadata
 from pathlib import Path
@@ -25,15 +27,17 @@ import numpy as np
 from penstock import _worker_frames as frames
 from penstock._containers import Container
 from penstock._model import first_line
+from penstock._predicting import Predicting
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from _penstock import Column
 
 Array = np.ndarray[Any, Any]
 
 EXAMPLES_MAX = 1
+CALLBACKS_WAITING_MAX = 1000
 
 
 class Original:
@@ -51,17 +55,25 @@ class Original:
         self.model = pickle.loads((package / engine["file"]).read_bytes())
         parts = pickle.loads((package / self.options["rows"]).read_bytes())
         self.container = Container.from_parts(parts)
+        # The callbacks of the call that was answered last, if it has any.
+        self.afterwards: Callable[[], None] | None = None
 
     def answer(self, columns: Sequence[Column], rows: int) -> list[Any]:
         """Return predictions and, where the signature has them, probabilities."""
         # Each call has rows of its own: there are models that change what they are given.
-        predicted = np.asarray(self.model.predict(self.container.rebuild(columns)))
-        answered = [predicted]
+        predicted, probabilities, self.afterwards = self._ask(columns)
+        checked = [self._checked(np.asarray(predicted), rows)]
         if self.signature["has_probabilities"]:
-            answered.append(self.model.predict_proba(self.container.rebuild(columns)))
-        checked = [self._checked(predicted, rows)]
-        checked += [self._probabilities(values, rows) for values in answered[1:]]
+            checked.append(self._probabilities(probabilities, rows))
         return checked
+
+    def _ask(self, columns: Sequence[Column]) -> tuple[Any, Any, Callable[[], None] | None]:
+        if isinstance(self.model, Predicting):
+            return self.model.answer(self.container.rebuild(columns))
+        predicted = self.model.predict(self.container.rebuild(columns))
+        if not self.signature["has_probabilities"]:
+            return predicted, None, None
+        return predicted, self.model.predict_proba(self.container.rebuild(columns)), None
 
     def _probabilities(self, values: Any, rows: int) -> Array:
         array = np.asarray(values)
@@ -122,6 +134,43 @@ def _column(values: list[Any], type_name: str) -> Column:
         return np.array(values, dtype=np.int64)
     dtype = np.float32 if type_name == "float32" else np.float64
     return np.array([np.nan if value is None else value for value in values], dtype=dtype)
+
+
+class Callbacks:
+    """Runs the callbacks of answered calls one after the other, while others are answered."""
+
+    def __init__(self) -> None:
+        self._waiting: queue.Queue[Callable[[], None] | None] = queue.Queue(CALLBACKS_WAITING_MAX)
+        self._thread: threading.Thread | None = None
+
+    def add(self, callback: Callable[[], None] | None) -> None:
+        """Take what is to be called, if anything; what finds no room is dropped, and told."""
+        if callback is None:
+            return
+        if self._thread is None:
+            # A daemon: one that hangs must not hold up the end.
+            self._thread = threading.Thread(target=self._run, daemon=True)
+            self._thread.start()
+        try:
+            self._waiting.put_nowait(callback)
+        except queue.Full:
+            print(
+                f"the callbacks of an answer were dropped: {CALLBACKS_WAITING_MAX:,} answers wait "
+                f"for theirs",
+                file=sys.stderr,
+                flush=True,
+            )
+
+    def finish(self) -> None:
+        """Wait until those that were taken have run."""
+        if self._thread is not None:
+            self._waiting.put(None)
+            self._thread.join()
+
+    def _run(self) -> None:
+        while (callback := self._waiting.get()) is not None:
+            with contextlib.suppress(BaseException):  # SystemExit too: the answer was given
+                callback()
 
 
 def check_interpreter(recorded: dict[str, str]) -> None:
@@ -202,8 +251,12 @@ def main() -> int:
     differing = differing_packages(original.options["packages"])
     about = "; ".join([f"{sys.implementation.name} {platform.python_version()}", *differing])
     frames.send_text(channel, frames.READY, None, about)
+    callbacks = Callbacks()
     while (call := frames.receive(channel)) is not None:
         reply(channel, original, call)
+        callbacks.add(original.afterwards)
+        original.afterwards = None
+    callbacks.finish()
     return 0
 
 

@@ -56,6 +56,15 @@ class PythonUserCode : public cli::UserCode {
     });
   }
 
+  Status Check(const cli::CheckArguments& arguments) override {
+    return Call("check", [&](const nb::object& method) {
+      method("app"_a = arguments.app, "set"_a = arguments.set, "param"_a = arguments.param,
+             "split"_a = arguments.split, "trainer"_a = arguments.trainer,
+             "against"_a = arguments.against, "native"_a = arguments.is_native,
+             "examples"_a = arguments.examples, "is_json"_a = arguments.is_json);
+    });
+  }
+
  private:
   template <typename F>
   Status Call(const char* name, F call) {

@@ -44,10 +44,18 @@ struct Runner {
   }
   Status operator()(const RegisterArguments& command) const { return user_code.Register(command); }
   Status operator()(const TrainArguments& command) const { return user_code.Train(command); }
+  Status operator()(const CheckArguments& command) const { return user_code.Check(command); }
+  Status operator()(const InitCommand& command) const { return Init(command, terminal); }
   Status operator()(const ServeCommand& command) const { return Serve(command); }
   Status operator()(const PredictCommand& command) const { return Predict(command, terminal); }
   Status operator()(const ListCommand& command) const { return List(command, terminal); }
   Status operator()(const ShowCommand& command) const { return Show(command, terminal); }
+  Status operator()(const ShowParityCommand& command) const {
+    return ShowParity(command, terminal);
+  }
+  Status operator()(const AcceptParityCommand& command) const {
+    return AcceptParity(command, terminal);
+  }
   Status operator()(const DiffCommand& command) const { return Diff(command, terminal); }
   Status operator()(const RunsCommand& command) const { return ListRuns(command, terminal); }
   Status operator()(const ShowRunCommand& command) const { return ShowRun(command, terminal); }

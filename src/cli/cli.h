@@ -34,6 +34,19 @@ struct TrainArguments {
   bool is_json = false;
 };
 
+// What `penstock check` was asked for.
+struct CheckArguments {
+  std::string app;               // "module:variable"
+  std::vector<std::string> set;  // as for TrainArguments
+  std::vector<std::string> param;
+  std::vector<std::string> split;
+  std::vector<std::string> trainer;
+  std::string against;                // a version; empty: the newest of the model's name
+  bool is_native = false;             // whether a version that needs Python fails
+  std::vector<std::string> examples;  // paths of JSON files
+  bool is_json = false;
+};
+
 // The commands that need the user's Python. Implemented in-process by the Python module, by exec in
 // `penstock`.
 class UserCode {
@@ -44,6 +57,9 @@ class UserCode {
   virtual Status Register(const RegisterArguments& arguments) = 0;
   // Imports the app, trains, registers and prints the new version.
   virtual Status Train(const TrainArguments& arguments) = 0;
+  // Imports the app, trains it aside and prints what changed; kFailedPrecondition when a check
+  // fails.
+  virtual Status Check(const CheckArguments& arguments) = 0;
 };
 
 // Where a command's words go. `out` gets what was asked for, `err` progress and errors.

@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/count.h"
 #include "base/ids.h"
 #include "cli/command_line.h"
 #include "cli/commands.h"
@@ -27,6 +28,8 @@ using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::UnorderedElementsAre;
 
 class FakeTerminal : public Terminal {
  public:
@@ -43,10 +46,15 @@ class FakeUserCode : public UserCode {
     trained.push_back(arguments);
     return answer;
   }
+  Status Check(const CheckArguments& arguments) override {
+    checked.push_back(arguments);
+    return answer;
+  }
   Status Register(const RegisterArguments& arguments) override {
     registered.push_back(arguments);
     return answer;
   }
+  std::vector<CheckArguments> checked;
   std::vector<RegisterArguments> registered;
   std::vector<TrainArguments> trained;
   Status answer;
@@ -217,6 +225,47 @@ TEST_F(CliTest, LeavesTrainToTheUsersPython) {
   EXPECT_EQ(Run({"train", "app:model"}), 0);
   EXPECT_TRUE(user_code_.trained[1].registers);
   EXPECT_EQ(Run({"train"}), 2);
+}
+
+TEST_F(CliTest, LeavesCheckToTheUsersPython) {
+  EXPECT_EQ(Run({"check", "app:model", "--set", "C=0.5", "--against", "churn@3", "--native",
+                 "--examples", "a.json", "--examples", "b.json", "--json"}),
+            0);
+  ASSERT_EQ(user_code_.checked.size(), 1U);
+  const CheckArguments& checked = user_code_.checked[0];
+  EXPECT_EQ(checked.app, "app:model");
+  EXPECT_THAT(checked.set, ElementsAre("C=0.5"));
+  EXPECT_EQ(checked.against, "churn@3");
+  EXPECT_TRUE(checked.is_native);
+  EXPECT_THAT(checked.examples, ElementsAre("a.json", "b.json"));
+  EXPECT_TRUE(checked.is_json);
+  user_code_.answer = FailedPrecondition("1 of 5 checks failed: 'signature'");
+  EXPECT_EQ(Run({"check", "app:model"}), 7);
+}
+
+TEST_F(CliTest, InitMakesAnAppThatBearsTheFoldersName) {
+  const std::filesystem::path folder = folder_ / "shop";
+  EXPECT_EQ(Run({"init", folder.string()}), 0);
+  std::vector<std::string> files;
+  for (const auto& entry : std::filesystem::directory_iterator(folder))
+    files.push_back(entry.path().filename().string());
+  EXPECT_THAT(files, UnorderedElementsAre("app.py", "test_app.py", "README.md", "requirements.txt",
+                                          ".gitignore", "customers.csv", "sample.json"));
+  std::ifstream app(folder / "app.py");
+  const std::string text((std::istreambuf_iterator<char>(app)), std::istreambuf_iterator<char>());
+  EXPECT_THAT(text, HasSubstr("model = Model(\"shop\", "));
+  EXPECT_THAT(text, Not(HasSubstr("{{")));
+}
+
+TEST_F(CliTest, InitLosesNothing) {
+  const std::filesystem::path folder = folder_ / "shop";
+  std::filesystem::create_directories(folder);
+  std::ofstream(folder / "README.md") << "mine";
+  EXPECT_EQ(Run({"init", folder.string() + "/"}), 4);
+  EXPECT_THAT(terminal_.err, HasSubstr("has a file 'README.md' already, which would be lost"));
+  EXPECT_FALSE(std::filesystem::exists(folder / "app.py"));
+  EXPECT_EQ(Run({"init", (folder_ / "my shop").string()}), 2);
+  EXPECT_THAT(terminal_.err, HasSubstr("the folder's name is the model's too: 'my shop' is not"));
 }
 
 TEST_F(CliTest, ShowsRuns) {

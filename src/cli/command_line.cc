@@ -29,11 +29,14 @@ class Tree {
     app_.footer(kExamples);
     app_.require_subcommand(1);
     app_.set_version_flag("--version", std::string("penstock ") + kVersion);
+    AddInit();
     AddRegister();
     AddTrain();
+    AddCheck();
     AddServe();
     AddPredict();
     AddModels();
+    AddParity();
     AddRuns();
     AddData();
     AddDoctor();
@@ -89,6 +92,14 @@ class Tree {
     return path;
   }
 
+  void AddInit() {
+    CLI::App* command =
+        app_.add_subcommand("init", "Make a folder with a working app and its test");
+    command->add_option("FOLDER", init_.folder, "its last part is the name of the model")
+        ->required();
+    command->callback([this] { command_ = init_; });
+  }
+
   void AddRegister() {
     CLI::App* command =
         app_.add_subcommand("register", "Register a fitted model that joblib saved");
@@ -128,6 +139,26 @@ class Tree {
         "A value is JSON (0.5, true, null, [1, 2]); what is not JSON is text. What --set leaves "
         "open stands in [hyperparameters.MODEL] of penstock.toml, or is the default.");
     command->callback([this] { command_ = train_; });
+  }
+
+  void AddCheck() {
+    CLI::App* command = app_.add_subcommand(
+        "check", "Train a model of an app aside, and compare it with the registered version");
+    command->add_option("APP", check_.app, "the model, as module:variable")->required();
+    AddPairs(command, "--set", check_.set, "hyperparameter, as C=0.5");
+    AddPairs(command, "--param", check_.param, "argument of the reader, as limit=1000");
+    AddPairs(command, "--split", check_.split, "argument of the splitter, as test_size=0.3");
+    AddPairs(command, "--trainer", check_.trainer, "argument of the trainer, as epochs=5");
+    command->add_option("--against", check_.against,
+                        "the version to compare with, instead of the newest of the model's name");
+    command->add_flag("--native", check_.is_native, "fail where only Python can serve it");
+    AddPairs(command, "--examples", check_.examples,
+             "JSON file with the body of a request that must be answered");
+    command->add_flag("--json", check_.is_json, "print JSON");
+    command->footer(
+        "Nothing is registered. Exit code 7 when a check fails: the signature takes less than the "
+        "version before, or examples are not answered.");
+    command->callback([this] { command_ = check_; });
   }
 
   static void AddPairs(CLI::App* command, const std::string& flag, std::vector<std::string>& pairs,
@@ -184,6 +215,27 @@ class Tree {
     diff->callback([this] { command_ = diff_; });
   }
 
+  void AddParity() {
+    CLI::App* parity =
+        app_.add_subcommand("parity", "Look at what a native form answers otherwise");
+    parity->require_subcommand(1);
+    CLI::App* show = parity->add_subcommand("show", "Show what was compared, and the worst rows");
+    show->add_option("VERSION", show_parity_.version, "name, or name@N")->required();
+    show->add_flag("--json", show_parity_.is_json, "print JSON");
+    show->callback([this] { command_ = show_parity_; });
+    CLI::App* accept =
+        parity->add_subcommand("accept", "Make a native version of one that differs on few rows");
+    accept->add_option("VERSION", accept_.version, "name, or name@N")->required();
+    accept->add_option("--share", accept_.share, "share of rows that may differ, as 0.001")
+        ->required();
+    accept->add_option("--because", accept_.because, "why that is good enough")->required();
+    accept->add_flag("--json", accept_.is_json, "print JSON");
+    accept->footer(
+        "The version given stays as it is; the next one answers natively. Who accepted what, and "
+        "why, stands in it and in the audit log.");
+    accept->callback([this] { command_ = accept_; });
+  }
+
   void AddRuns() {
     CLI::App* runs = app_.add_subcommand("runs", "Look at trainings");
     runs->require_subcommand(1);
@@ -233,11 +285,15 @@ class Tree {
   CLI::App app_;
   Command command_;
   RegisterArguments register_;
+  InitCommand init_;
   TrainArguments train_;
+  CheckArguments check_;
   ServeCommand serve_;
   PredictCommand predict_;
   ListCommand list_;
   ShowCommand show_;
+  ShowParityCommand show_parity_;
+  AcceptParityCommand accept_;
   DiffCommand diff_;
   RunsCommand runs_;
   ShowRunCommand show_run_;

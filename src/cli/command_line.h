@@ -13,6 +13,9 @@
 namespace penstock::cli {
 
 // One alternative per command, with what its flags said.
+struct InitCommand {
+  std::string folder;
+};
 struct PrintText {
   std::string text;  // of --help and --version
 };
@@ -38,6 +41,16 @@ struct ShowCommand {
 struct DiffCommand {
   std::string before;
   std::string after;
+  bool is_json = false;
+};
+struct ShowParityCommand {
+  std::string version;
+  bool is_json = false;
+};
+struct AcceptParityCommand {
+  std::string version;
+  double share = 0;     // of rows that may differ
+  std::string because;  // one sentence
   bool is_json = false;
 };
 struct RunsCommand {
@@ -67,9 +80,10 @@ struct ReadRowsCommand {
 };
 
 using Command =
-    std::variant<PrintText, RegisterArguments, TrainArguments, ServeCommand, PredictCommand,
-                 ListCommand, ShowCommand, DiffCommand, RunsCommand, ShowRunCommand,
-                 DataHeadCommand, DataSchemaCommand, DoctorCommand, ReadRowsCommand>;
+    std::variant<PrintText, InitCommand, RegisterArguments, TrainArguments, CheckArguments,
+                 ServeCommand, PredictCommand, ListCommand, ShowCommand, ShowParityCommand,
+                 AcceptParityCommand, DiffCommand, RunsCommand, ShowRunCommand, DataHeadCommand,
+                 DataSchemaCommand, DoctorCommand, ReadRowsCommand>;
 
 // kInvalidArgument with one sentence for a line that no command understands.
 Result<Command> ParseCommandLine(const std::vector<std::string>& arguments);

@@ -20,8 +20,11 @@ Result<registry::Registry> OpenRegistry();
 Result<std::filesystem::path> HomeFolder();
 
 // Each runs one command and prints what it was asked for. Errors are for the caller to print.
+Status Init(const InitCommand& command, Terminal& terminal);
 Status List(const ListCommand& command, Terminal& terminal);
 Status Show(const ShowCommand& command, Terminal& terminal);
+Status ShowParity(const ShowParityCommand& command, Terminal& terminal);
+Status AcceptParity(const AcceptParityCommand& command, Terminal& terminal);
 Status Diff(const DiffCommand& command, Terminal& terminal);
 Status ListRuns(const RunsCommand& command, Terminal& terminal);
 Status ShowRun(const ShowRunCommand& command, Terminal& terminal);
@@ -37,14 +40,16 @@ Status Serve(const ServeCommand& command);
 std::vector<config::Setting> ServeSettings();
 std::vector<std::string> ServerFlags(const ServeCommand& command, const config::Settings& settings);
 
+// parity.json of a package, and what it says in a few lines.
+Result<json::Value> ParityReport(const package::Package& package);
+std::string ParityText(const json::Value& report);
+
 // Rows of cells as columns, aligned by characters; no trailing spaces.
 std::string AlignedTable(const std::vector<std::vector<std::string>>& rows);
 // "2026-11-23 21:04:05 UTC".
 std::string TimeText(int64_t time_us);
 // An upper bound, 0 <= share <= 1, in percent: rounded up to two digits that count.
 std::string PercentText(double share);
-// 41203 -> "41,203".
-std::string CountText(int64_t count);
 // A number as people read it, six digits that count; text without quotes; all else as JSON.
 std::string ValueText(const json::Value& value);
 // {"train": {"accuracy": 1}, "test": 0.5} -> ("train accuracy", 1), ("test", 0.5).

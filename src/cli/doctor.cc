@@ -3,6 +3,7 @@
 
 #include <filesystem>
 
+#include "base/count.h"
 #include "base/version.h"
 #include "cli/commands.h"
 #include "cli/python.h"

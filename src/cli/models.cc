@@ -13,37 +13,11 @@
 namespace penstock::cli {
 namespace {
 
-constexpr size_t kColumnsShownMax = 4;
-
 json::Value ToJson(const registry::ModelVersion& version) {
   return json::Object{{"name", version.name},     {"version", version.version},
                       {"digest", version.digest}, {"created_at_us", version.created_at_us},
                       {"engine", version.engine}, {"engine_reason", version.engine_reason},
                       {"run", version.run},       {"details", version.details}};
-}
-
-int64_t IntOr(const json::Value& value, std::string_view name, int64_t otherwise) {
-  const json::Value* found = value.Find(name);
-  return found != nullptr && found->if_int() ? *found->if_int() : otherwise;
-}
-
-json::Array ListOrNone(const json::Value& value, std::string_view name) {
-  const json::Value* found = value.Find(name);
-  return found != nullptr && found->if_array() ? *found->if_array() : json::Array();
-}
-
-std::string TextOr(const json::Value& value, std::string_view name, std::string_view otherwise) {
-  const json::Value* found = value.Find(name);
-  return found != nullptr && found->if_string() ? *found->if_string() : std::string(otherwise);
-}
-
-// The candidate that became the engine, else the last that was tried; null when there was none.
-const json::Value* Deciding(const json::Array& candidates) {
-  for (const json::Value& candidate : candidates) {
-    if (candidate.Find("passed") != nullptr && *candidate.Find("passed") == json::Value(true))
-      return &candidate;
-  }
-  return candidates.empty() ? nullptr : &candidates.back();
 }
 
 std::string InputsText(const package::Signature& signature) {
@@ -56,58 +30,6 @@ std::string InputsText(const package::Signature& signature) {
     rows.push_back({"    " + input.name, std::string(package::TypeName(input.type)), rule});
   }
   return AlignedTable(rows);
-}
-
-// Refusals or limits, those with one kind and reason together: a model refuses most things in every
-// column.
-std::string BordersText(const json::Array& borders, std::string_view heading) {
-  std::vector<std::pair<std::string, std::vector<std::string>>> columns_by_rule;
-  for (const json::Value& border : borders) {
-    const std::string rule =
-        fmt::format("({}): {}", TextOr(border, "kind", ""), TextOr(border, "reason", ""));
-    auto found =
-        std::ranges::find(columns_by_rule, rule, [](const auto& entry) { return entry.first; });
-    if (found == columns_by_rule.end()) found = columns_by_rule.insert(found, {rule, {}});
-    found->second.push_back(TextOr(border, "column", ""));
-  }
-  std::string text;
-  for (const auto& [rule, columns] : columns_by_rule) {
-    text += fmt::format("  {:<10}{} {}\n", text.empty() ? heading : "",
-                        QuotedList(columns, kColumnsShownMax), rule);
-  }
-  return text;
-}
-
-std::string ParityText(const json::Value& report) {
-  const json::Array candidates = ListOrNone(report, "candidates");
-  std::string text =
-      fmt::format("  {:<10}{} rows and {} probes", "parity", CountText(IntOr(report, "rows", 0)),
-                  CountText(IntOr(report, "probes", 0)));
-  if (const int64_t assumed = IntOr(report, "probes_assumed", 0); assumed > 0) {
-    text += fmt::format(", {} more taken as refused as others like them were", CountText(assumed));
-  }
-  if (const int64_t unasked = IntOr(report, "probes_unasked", 0); unasked > 0) {
-    text += fmt::format(", {} not asked (what they ask is refused)", CountText(unasked));
-  }
-  const json::Value* deciding = Deciding(candidates);
-  if (deciding == nullptr) return text + ": there was no native form to check\n";
-  const json::Value* upper = deciding->Find("differing_share_upper_95");
-  text +=
-      fmt::format(": {} differ (95 %: < {} %)\n", CountText(IntOr(*deciding, "differing_rows", 0)),
-                  PercentText(upper == nullptr ? 1 : upper->number()));
-  for (const json::Value& candidate : candidates) {
-    text += fmt::format("  {:<10}{}: {}\n", "", TextOr(candidate, "engine", ""),
-                        TextOr(candidate, "reason", ""));
-  }
-  text += BordersText(ListOrNone(report, "refusals"), "refuses");
-  text += BordersText(ListOrNone(*deciding, "limits"), "limits");
-  return text + fmt::format("  {:<10}{} us -> {} us a row\n", "time",
-                            MicrosecondsText(IntOr(report, "original_row_ns", 0)),
-                            MicrosecondsText(IntOr(*deciding, "row_ns", 0)));
-}
-
-Result<json::Value> ParityReport(const package::Package& package) {
-  return json::Parse(PENSTOCK_TRY(package.Read("parity.json")));
 }
 
 }  // namespace

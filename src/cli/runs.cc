@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "base/count.h"
 #include "base/names.h"
 #include "cli/commands.h"
 

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <ctime>
 
+#include "base/count.h"
 #include "cli/commands.h"
 
 namespace penstock::cli {
@@ -77,15 +78,6 @@ std::vector<std::pair<std::string, json::Value>> Flattened(const json::Value& ob
       flat.emplace_back(fmt::format("{} {}", name, inner), std::move(each));
   }
   return flat;
-}
-
-std::string CountText(int64_t count) {
-  std::string digits = fmt::format("{}", count);
-  for (auto place = static_cast<int64_t>(digits.size()) - 3; place > (count < 0 ? 1 : 0);
-       place -= 3) {
-    digits.insert(static_cast<size_t>(place), ",");
-  }
-  return digits;
 }
 
 }  // namespace penstock::cli

@@ -21,6 +21,7 @@ class OtherProcess final : public penstock::cli::UserCode {
 
   Status Register(const penstock::cli::RegisterArguments&) override { return Become(); }
   Status Train(const penstock::cli::TrainArguments&) override { return Become(); }
+  Status Check(const penstock::cli::CheckArguments&) override { return Become(); }
 
  private:
   Status Become() {

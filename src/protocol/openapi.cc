@@ -236,13 +236,14 @@ Value PredictOperation(const Snapshot& snapshot, std::string_view operation_id,
   }
   if (snapshot.engine_entry().kind == package::EngineKind::kPython)
     responses.emplace_back("504", Reference("responses/504"));
+  Value request{Object{{"schema", SchemaReference(ComponentName(snapshot, "Request"))}}};
+  if (!snapshot.example().is_null()) request.Set("example", snapshot.example());
   Object operation = {
       {"operationId", operation_id},
       {"summary", summary},
       {"parameters", Array{Reference("parameters/RequestKey")}},
-      {"requestBody", Object{{"required", true},
-                             {"content", Content("application/json", SchemaReference(ComponentName(
-                                                                         snapshot, "Request")))}}},
+      {"requestBody",
+       Object{{"required", true}, {"content", Object{{"application/json", std::move(request)}}}}},
       {"responses", std::move(responses)}};
   return Object{{"post", std::move(operation)}};
 }

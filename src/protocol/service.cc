@@ -13,6 +13,7 @@
 #include "json/text.h"
 #include "protocol/health_report.h"
 #include "protocol/openapi.h"
+#include "protocol/pages.h"
 #include "protocol/prediction.h"
 
 namespace penstock::protocol {
@@ -24,6 +25,11 @@ constexpr std::string_view kPredictSuffix = "/predict";
 constexpr std::string_view kGetAllow = "GET, HEAD, OPTIONS";
 constexpr std::string_view kPostAllow = "POST, OPTIONS";
 constexpr size_t kShownBytesMax = 200;
+// The page is whole: it loads nothing, asks this server alone, and is framed by nobody.
+constexpr std::string_view kDocsPolicy =
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src "
+    "'self'; "
+    "form-action 'none'; frame-ancestors 'none'; base-uri 'none'";
 
 double SecondsSince(const Clock& clock, int64_t start_ns) {
   return static_cast<double>(clock.MonotonicNs() - start_ns) * 1e-9;
@@ -134,7 +140,7 @@ void Service::HandleModels(http::Exchange& exchange, std::string_view path) {
 
 void Service::HandleRest(http::Exchange& exchange, std::string_view path) {
   const bool is_known = path == "/" || path == "/health" || path == "/health/live" ||
-                        path == "/health/ready" || path == "/openapi.json";
+                        path == "/health/ready" || path == "/openapi.json" || path == "/docs";
   const std::string_view method = exchange.request().method;
   if (path == "*" || (is_known && method == "OPTIONS")) {
     exchange.response().Begin(204, "");
@@ -156,11 +162,12 @@ void Service::HandleRest(http::Exchange& exchange, std::string_view path) {
                      HealthReport(parts_.health, parts_.board, false));
   }
   if (!slot_.view) return RefuseAll(exchange);
+  if (path == "/docs") return AnswerDocs(exchange);
   if (path == "/openapi.json") return AnswerGet(exchange, 200, OpenApi());
   AnswerGet(
       exchange, 200,
       fmt::format(
-          R"({{"server":"penstock-server {}","predict":"/predict","openapi":"/openapi.json","health":"/health"}})",
+          R"({{"server":"penstock-server {}","predict":"/predict","openapi":"/openapi.json","docs":"/docs","health":"/health"}})",
           kVersion));
 }
 
@@ -300,6 +307,15 @@ void Service::AnswerGet(http::Exchange& exchange, int http_status, std::string_v
   response.Begin(http_status, "application/json");
   response.AddHeader("Cache-Control", "no-store");
   response.body() += body;
+}
+
+void Service::AnswerDocs(http::Exchange& exchange) {
+  http::Response& response = exchange.response();
+  response.Begin(200, "text/html; charset=utf-8");
+  response.AddHeader("Cache-Control", "no-store");
+  response.AddHeader("Content-Security-Policy", kDocsPolicy);
+  response.AddHeader("X-Content-Type-Options", "nosniff");
+  response.body() += kPages[0];
 }
 
 void Service::AnswerReady(http::Exchange& exchange) {

@@ -42,7 +42,8 @@ struct ServiceParts {
   const observe::Logger& logger;
 };
 
-// The public port, for one loop: predictions, health, the OpenAPI document. docs/reference/http.md
+// The public port, for one loop: predictions, health, the OpenAPI document and
+// a page to try it. docs/reference/http.md
 // is the contract.
 class Service final : public http::Handler {
  public:
@@ -69,6 +70,7 @@ class Service final : public http::Handler {
   // While there are no routes yet.
   void RefuseAll(http::Exchange& exchange);
   void AnswerGet(http::Exchange& exchange, int http_status, std::string_view body);
+  void AnswerDocs(http::Exchange& exchange);
   void AnswerReady(http::Exchange& exchange);
   const std::string& OpenApi();
 

@@ -14,7 +14,4 @@ namespace penstock::registry {
 // that is there and cannot be written is opened to be read; what would write fails then.
 Result<sql::Session> OpenDatabase(const std::filesystem::path& home, os::FileSystem& files);
 
-// Who acts, for what is written down: the user's name, else "uid:1000".
-std::string Actor();
-
 }  // namespace penstock::registry

@@ -86,7 +86,8 @@ Result<Registry> Registry::Open(const std::filesystem::path& home, const Registr
 }
 
 Result<ModelVersion> Registry::Register(std::string_view name, package::Draft draft,
-                                        const json::Value& details, std::string_view run) {
+                                        const json::Value& details, std::string_view run,
+                                        const Deed& deed) {
   PENSTOCK_TRY(CheckModelName(name));
   if (json::Write(details).size() > kDetailsBytesMax) {
     return ResourceExhausted(
@@ -101,7 +102,7 @@ Result<ModelVersion> Registry::Register(std::string_view name, package::Draft dr
   PENSTOCK_TRY(RemoveDamaged(digest));
   // Its failure concerns what others left behind, not this version.
   static_cast<void>(RemoveLeftovers());
-  return Commit(name, draft.manifest, digest, details, run);
+  return Commit(name, draft.manifest, digest, details, run, deed);
 }
 
 Status Registry::PutObjects(const package::Draft& draft, const std::string& manifest) {
@@ -150,7 +151,7 @@ std::filesystem::path Registry::TemporaryFolder() const {
 
 Result<ModelVersion> Registry::Commit(std::string_view name, const package::Manifest& manifest,
                                       const std::string& digest, const json::Value& details,
-                                      std::string_view run) {
+                                      std::string_view run, const Deed& deed) {
   const int64_t now_us = options_.clock->NowUs();
   const std::string engine =
       manifest.engines.empty()
@@ -178,10 +179,15 @@ Result<ModelVersion> Registry::Commit(std::string_view name, const package::Mani
   PENSTOCK_TRY(insert.Run());
   sql::Statement audit =
       PENSTOCK_TRY(session_.Prepare("INSERT INTO audit (at_us, actor, action, model, version, "
-                                    "details) VALUES (?, ?, 'register', ?, ?, ?)"));
-  json::Value what;
+                                    "details) VALUES (?, ?, ?, ?, ?, ?)"));
+  json::Value what = deed.details;
   what.Set("package", digest);
-  audit.Bind(0, now_us).Bind(1, Actor()).Bind(2, name).Bind(3, version).Bind(4, json::Write(what));
+  audit.Bind(0, now_us)
+      .Bind(1, Actor())
+      .Bind(2, deed.action)
+      .Bind(3, name)
+      .Bind(4, version)
+      .Bind(5, json::Write(what));
   PENSTOCK_TRY(audit.Run());
   PENSTOCK_TRY(transaction.Commit());
 

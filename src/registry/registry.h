@@ -37,11 +37,20 @@ struct ModelVersion {
   std::string ToString() const;  // "churn@3"
 };
 
+// How the audit log tells of a registration. A value type.
+struct Deed {
+  std::string action = "register";
+  json::Value details;  // beside the package's digest
+};
+
 struct RegistryOptions {
   const Clock* clock = &Clock::System();
   os::FileSystem* files =
       &os::FileSystem::System();  // of objects and packages; the database file is SQLite's
 };
+
+// Who acts, for what is written down: the user's name, else "uid:1000".
+std::string Actor();
 
 // A name may hold letters, digits, '_', '.', '-', begins with a letter or digit, and has at most
 // kNameBytesMax bytes.
@@ -62,7 +71,8 @@ class Registry {
   // the same package, and mends what was damaged of it. `run` is the id of the run that trained it;
   // empty where none did.
   Result<ModelVersion> Register(std::string_view name, package::Draft draft,
-                                const json::Value& details, std::string_view run = {});
+                                const json::Value& details, std::string_view run = {},
+                                const Deed& deed = {});
 
   // "churn" (its newest version) or "churn@3". kNotFound names the nearest model or the versions
   // there are.
@@ -88,7 +98,7 @@ class Registry {
 
   Result<ModelVersion> Commit(std::string_view name, const package::Manifest& manifest,
                               const std::string& digest, const json::Value& details,
-                              std::string_view run);
+                              std::string_view run, const Deed& deed);
   Result<int64_t> NextVersion(std::string_view name, int64_t now_us);
   Status PutObjects(const package::Draft& draft, const std::string& manifest);
   Status RemoveDamaged(const std::string& digest);

@@ -14,6 +14,7 @@ namespace penstock::serve {
 namespace {
 
 constexpr std::string_view kParityFile = "parity.json";
+constexpr std::string_view kExamplesFile = "examples.json";
 // Handing a request over to a batch costs about a tenth of this.
 constexpr double kBatchedCallNsMin = 1'000;
 
@@ -46,13 +47,15 @@ void CopyScalars(const json::Value& from, json::Value& to) {
   }
 }
 
+bool HasFile(const package::Package& package, std::string_view path) {
+  return std::ranges::any_of(package.manifest().files,
+                             [&](const package::FileEntry& file) { return file.path == path; });
+}
+
 // The figures of parity.json, and of its candidate that is served. Rows stay out: /health is asked
 // every few seconds.
 Result<json::Value> ParitySummary(const package::Package& package, std::string_view engine_file) {
-  const bool has_parity =
-      std::ranges::any_of(package.manifest().files,
-                          [](const package::FileEntry& file) { return file.path == kParityFile; });
-  if (!has_parity) return json::Value();
+  if (!HasFile(package, kParityFile)) return json::Value();
   const json::Value report = PENSTOCK_TRY(json::Parse(PENSTOCK_TRY(package.Read(kParityFile))));
   json::Value summary{json::Object{}};
   CopyScalars(report, summary);
@@ -64,6 +67,14 @@ Result<json::Value> ParitySummary(const package::Package& package, std::string_v
       CopyScalars(candidate, summary);
   }
   return summary;
+}
+
+Result<json::Value> FirstExample(const package::Package& package) {
+  if (!HasFile(package, kExamplesFile)) return json::Value();
+  const json::Value examples = PENSTOCK_TRY(json::Parse(PENSTOCK_TRY(package.Read(kExamplesFile))));
+  const json::Array rows = PENSTOCK_TRY(examples.List("features"));
+  if (rows.empty() || json::Write(rows.front()).size() > kExampleBytesMax) return json::Value();
+  return json::Value(json::Object{{"features", json::Array{rows.front()}}});
 }
 
 }  // namespace
@@ -98,6 +109,7 @@ Result<std::shared_ptr<const Snapshot>> Snapshot::Load(const package::Package& p
   snapshot->digest_ = package.digest();
   snapshot->engine_reason_ = package.manifest().engine_reason;
   snapshot->parity_ = PENSTOCK_TRY(ParitySummary(package, snapshot->engine_entry().file));
+  snapshot->example_ = PENSTOCK_TRY(FirstExample(package));
   snapshot->ReturnWorkspace(PENSTOCK_TRY(snapshot->TakeWorkspace()));
   return std::shared_ptr<const Snapshot>(std::move(snapshot));
 }

@@ -23,6 +23,9 @@ namespace penstock::train {
 
 inline constexpr int64_t kParityRowsMax = 100'000;
 inline constexpr int64_t kWorstRowsMax = 10;
+// A native form that differs on at most this share of the rows, and of the probes, is kept beside
+// the original: somebody may accept it.
+inline constexpr double kOfferedShareMax = 0.05;
 
 // A native form on trial.
 struct Candidate {
@@ -94,7 +97,8 @@ struct Limit {
 struct CandidateReport {
   package::EngineEntry entry;
   bool passed = false;
-  std::string reason;  // one sentence: what differs, or what was checked
+  bool is_offered = false;  // not passed, and kept: kOfferedShareMax
+  std::string reason;       // one sentence: what differs, or what was checked
   Tolerance tolerance;
   std::vector<Pass> passes;
   int64_t differing_rows = 0;           // distinct rows that differ in some pass

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "base/version.h"
+#include "train/accept.h"
 #include "train/answers.h"
 #include "train/native_form.h"
 
@@ -144,6 +145,13 @@ Result<BuiltPackage> BuildPackage(Submission submission, Original& original,
     }
     // Workers run the original, which refuses for itself what it refuses.
     manifest.signature = submission.signature;
+    const auto offered = std::ranges::find(report.candidates, true, &CandidateReport::is_offered);
+    if (offered != report.candidates.end()) {
+      const auto index = static_cast<size_t>(offered - report.candidates.begin());
+      KeepOffered(*offered, submission.candidates[index].bytes, built.draft);
+      manifest.engine_reason +=
+          " The native form may be accepted all the same: penstock parity accept.";
+    }
   }
   built.draft.contents.emplace_back("parity.json", json::WritePretty(report.ToJson()));
   built.draft.contents.emplace_back("examples.json", json::WritePretty(examples));

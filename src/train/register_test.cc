@@ -4,6 +4,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+
+#include "train/accept.h"
 #include "train/fakes.h"
 
 namespace penstock::train {
@@ -205,6 +210,97 @@ TEST(BuildPackage, WhatDiffersIsNotKept) {
               HasSubstr("no native form answers as the model does; ONNX Runtime in float64 differs "
                         "on 34 of 100 rows "
                         "(worst: row 0, 0.75 against 0.74)"));
+}
+
+// Differs from Regions on one region's rows only.
+Submission FewNorthSubmission(int64_t rows, int64_t north) {
+  Submission submission = RegionsSubmission();
+  Strings regions;
+  Integers ages;
+  for (int64_t i = 0; i < rows; ++i) {
+    regions.values.emplace_back(i < north ? "north" : "south");
+    ages.values.push_back(20 + i % 50);
+  }
+  submission.rows = *Columns::Make(submission.signature, {regions, ages});
+  return submission;
+}
+
+package::Package Written(BuiltPackage built, const std::filesystem::path& folder) {
+  const std::string manifest = built.draft.Seal();
+  std::filesystem::remove_all(folder);
+  std::filesystem::create_directories(folder / "python");
+  for (const auto& [path, bytes] : built.draft.contents) std::ofstream(folder / path) << bytes;
+  std::ofstream(folder / "penstock.json") << manifest;
+  return *package::Package::Open(os::FileSystem::System(), folder);
+}
+
+package::Package Offering() {
+  Regions original;
+  return Written(*BuildPackage(FewNorthSubmission(1000, 3), original, WithRegions(0.26)),
+                 std::filesystem::path(testing::TempDir()) / "offering");
+}
+
+Acceptance OneInAHundred() {
+  return {.share_max = 0.01,
+          .because = "the north closes in May",
+          .actor = "ada",
+          .at_us = 1,
+          .origin = "regions@1"};
+}
+
+TEST(Accept, AFormThatDiffersOnFewRowsIsOfferedAndServesOnceAccepted) {
+  const package::Package offering = Offering();
+  EXPECT_EQ(offering.manifest().engines.front().kind, package::EngineKind::kPython);
+  EXPECT_THAT(offering.manifest().engine_reason,
+              HasSubstr("may be accepted all the same: penstock parity accept."));
+  json::Value accepted;
+  const package::Draft draft = *Accept(offering, OneInAHundred(), accepted);
+  ASSERT_EQ(draft.manifest.engines.size(), 2U);
+  EXPECT_EQ(draft.manifest.engines[0].file, "model.onnx");
+  EXPECT_EQ(draft.manifest.engines[1].kind, package::EngineKind::kPython);
+  EXPECT_EQ(
+      draft.manifest.engine_reason,
+      "ONNX Runtime in float64, though 3 of 1,000 rows and 1 of 63 probes differ; accepted by "
+      "ada in regions@1: the north closes in May.");
+  EXPECT_EQ(*accepted.Int("differing_rows"), 3);
+  EXPECT_THAT(Names(draft), testing::Contains(Pair("model.onnx", "the model")));
+  EXPECT_THAT(Names(draft), testing::Contains(Pair("accepted.json", testing::_)));
+  EXPECT_THAT(Names(draft), testing::Not(testing::Contains(Pair("offered.json", testing::_))));
+}
+
+TEST(Accept, TheUpperBoundIsHeldAgainstTheShare) {
+  Acceptance acceptance = OneInAHundred();
+  acceptance.share_max = 0.003;  // as many as differed, not as many as may differ
+  json::Value accepted;
+  const Status status = Accept(Offering(), acceptance, accepted).status();
+  EXPECT_EQ(status.code(), Code::kFailedPrecondition);
+  EXPECT_THAT(status.message(), HasSubstr("3 of 1,000 rows differ, so up to 0.0077 of all such "
+                                          "rows may (95 %); that is more than 0.003: look at"));
+  EXPECT_THAT(status.message(), HasSubstr("accept --share 0.0078"));
+}
+
+TEST(Accept, AShareAndAReasonAreNeeded) {
+  json::Value accepted;
+  for (const double share : {0.0, -0.1, 0.06, std::nan("")}) {
+    Acceptance acceptance = OneInAHundred();
+    acceptance.share_max = share;
+    EXPECT_EQ(Accept(Offering(), acceptance, accepted).status().code(), Code::kInvalidArgument);
+  }
+  Acceptance acceptance = OneInAHundred();
+  acceptance.because = "";
+  EXPECT_THAT(Accept(Offering(), acceptance, accepted).status().message(),
+              HasSubstr("the reason has 0 bytes"));
+}
+
+TEST(Accept, WhatDiffersOnManyRowsIsNotOffered) {
+  Regions original;
+  const std::filesystem::path folder = std::filesystem::path(testing::TempDir()) / "many";
+  const package::Package many =
+      Written(*BuildPackage(FewNorthSubmission(1000, 51), original, WithRegions(0.26)), folder);
+  json::Value accepted;
+  EXPECT_THAT(Accept(many, OneInAHundred(), accepted).status().message(),
+              HasSubstr("regions@1 offers no native form to accept: only one that differs on at "
+                        "most 0.05 of the rows"));
 }
 
 }  // namespace

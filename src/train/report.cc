@@ -52,6 +52,7 @@ json::Value CandidateToJson(const CandidateReport& candidate) {
                       {"file", candidate.entry.file},
                       {"precision", package::TypeName(candidate.entry.precision)},
                       {"passed", candidate.passed},
+                      {"offered", candidate.is_offered},
                       {"reason", candidate.reason},
                       {"tolerance", json::Object{{"relative", candidate.tolerance.relative},
                                                  {"absolute", candidate.tolerance.absolute},

@@ -9,6 +9,7 @@
 #include <optional>
 #include <random>
 
+#include "base/count.h"
 #include "train/answers.h"
 #include "train/native_form.h"
 #include "train/search.h"
@@ -24,13 +25,6 @@ constexpr int64_t kLatencyCalls = 200;
 constexpr size_t kProbesTogether = 64;   // made in one go, of one kind; each is asked by itself
 constexpr double kLimitRelative = 1e-3;  // how exactly the limits of an engine are found
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
-std::string WithCommas(int64_t number) {
-  std::string text = std::to_string(number);
-  for (auto at = static_cast<int64_t>(text.size()) - 3; at > 0; at -= 3)
-    text.insert(static_cast<size_t>(at), ",");
-  return text;
-}
 
 std::vector<int64_t> EvenSample(int64_t count, int64_t of) {
   std::vector<int64_t> sample(static_cast<size_t>(count));
@@ -76,9 +70,9 @@ class CandidateTrial {
 
   Status Run() {
     PENSTOCK_TRY(RunPasses());
-    if (report_.differing_rows > 0) return {};
+    if (!IsNear()) return {};
     PENSTOCK_TRY(RunProbes());
-    if (report_.probes_differing > 0) return {};
+    if (!IsNear()) return {};
     PENSTOCK_TRY(FindLimits());
     CheckRowsAreAnswered();
     PENSTOCK_TRY(MeasureLatency());
@@ -88,17 +82,19 @@ class CandidateTrial {
   // Says in one sentence how it went.
   void Conclude() {
     const std::string engine = EngineText(report_.entry);
+    const bool differs = report_.differing_rows > 0 || report_.probes_differing > 0;
+    report_.is_offered = differs && IsNear() && refused_row_.empty();
     if (report_.differing_rows > 0) {
       const Difference& worst = report_.worst.front();
       report_.reason = fmt::format("{} differs on {} of {} rows (worst: row {}, {})", engine,
-                                   WithCommas(report_.differing_rows),
-                                   WithCommas(evidence_.rows.rows()), worst.row, worst.text);
+                                   CountText(report_.differing_rows),
+                                   CountText(evidence_.rows.rows()), worst.row, worst.text);
     } else if (report_.probes_differing > 0) {
       const Difference& worst = report_.worst_probes.front();
       report_.reason =
           fmt::format("{} differs on {} of {} probes (worst: {} in row {}, {})", engine,
-                      WithCommas(report_.probes_differing),
-                      WithCommas(static_cast<int64_t>(evidence_.findings.probes.size())),
+                      CountText(report_.probes_differing),
+                      CountText(static_cast<int64_t>(evidence_.findings.probes.size())),
                       worst.probe, worst.row, worst.text);
     } else if (!refused_row_.empty()) {
       report_.reason = fmt::format("{} {}", engine, refused_row_);
@@ -106,19 +102,28 @@ class CandidateTrial {
       report_.passed = true;
       report_.reason =
           fmt::format("{} agreed on {} rows and {} probes", engine,
-                      WithCommas(evidence_.rows.rows()), WithCommas(report_.probes_agreed));
+                      CountText(evidence_.rows.rows()), CountText(report_.probes_agreed));
     }
   }
 
  private:
+  // So few rows and probes differ, or none, that the form is worth more questions.
+  bool IsNear() const {
+    const auto is_few = [](int64_t differing, auto of) {
+      return static_cast<double>(differing) <= kOfferedShareMax * static_cast<double>(of);
+    };
+    return is_few(report_.differing_rows, evidence_.rows.rows()) &&
+           is_few(report_.probes_differing, evidence_.findings.probes.size());
+  }
+
   Status Poll() const { return options_.poll ? options_.poll() : Status(); }
 
   Status RunPasses() {
     for (const int64_t size : kBatchSizes) {
       PENSTOCK_TRY(RunPass({.rows_per_call = size}));
-      if (report_.differing_rows > 0) break;  // one way of asking that fails is enough
+      if (!IsNear()) break;  // one way of asking that fails is enough
     }
-    if (report_.differing_rows == 0) {
+    if (IsNear()) {
       PENSTOCK_TRY(RunPass({.rows_per_call = kShuffledBatchSize, .is_shuffled = true}));
     }
     std::ranges::stable_sort(report_.passes, {}, [](const Pass& p) {
@@ -421,7 +426,8 @@ class CandidateTrial {
          EvenSample(std::min(evidence_.rows.rows(), kLatencyCalls), evidence_.rows.rows())) {
       PENSTOCK_TRY(Poll());
       const int64_t start = options_.clock->MonotonicNs();
-      PENSTOCK_TRY(native_.Predict(evidence_.rows, std::span(&row, 1), answers_));
+      // A row that it refuses is among those that differ.
+      static_cast<void>(native_.Predict(evidence_.rows, std::span(&row, 1), answers_));
       times.push_back(options_.clock->MonotonicNs() - start);
     }
     std::ranges::nth_element(times, times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2));

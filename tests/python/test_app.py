@@ -6,11 +6,12 @@ import dataclasses
 import io
 import json
 import logging
+import math
 import sqlite3
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -352,6 +353,56 @@ def test_a_wrong_hyperparameter_is_told_with_what_was_expected(given: Any, told:
     with pytest.raises(InvalidArgumentError, match=told):
         model.train(hyperparameters=given)
     assert model.artifact is None
+
+
+@dataclasses.dataclass
+class Bounded:
+    C: Annotated[float, penstock.Range(0.001, 100)] = 1.0
+    max_iter: Annotated[int, penstock.Range(low=1)] = 100
+    solver: Literal["lbfgs", "saga"] = "lbfgs"
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"C": 200}, "hyperparameter 'C' is 200; 0.001 to 100 was expected"),
+        ({"C": math.nan}, "hyperparameter 'C' is nan; 0.001 to 100 was expected"),
+        ({"max_iter": 0}, "hyperparameter 'max_iter' is 0; at least 1 was expected"),
+        ({"max_iter": 1.5}, "hyperparameter 'max_iter' is 1.5, of type float; int was expected"),
+        ({"solver": "sag"}, "hyperparameter 'solver' is 'sag'; one of 'lbfgs' and 'saga' was"),
+        ({"solver": 1}, "hyperparameter 'solver' is 1, of type int; str was expected"),
+    ],
+)
+def test_a_hyperparameter_out_of_its_range_is_told_with_the_range(given: Any, told: str) -> None:
+    read: list[int] = []
+    dataset = Dataset("digits", source=lambda: read.append(1) or FRAME, targets=["target"])
+    for model in (
+        Model("m", LogisticRegression, dataset=dataset, hyperparameters=Bounded),
+        Model(
+            "m",
+            LogisticRegression,
+            dataset=dataset,
+            hyperparameters={
+                "C": penstock.Range(0.001, 100.0),
+                "max_iter": penstock.Range(1),
+                "solver": Literal["lbfgs", "saga"],
+            },
+        ),
+    ):
+        with pytest.raises(InvalidArgumentError, match=told.replace("100 was", "100(.0)? was")):
+            model.train(hyperparameters=given)
+    assert read == []
+
+
+def test_a_range_that_cannot_be_is_told_where_it_stands() -> None:
+    with pytest.raises(InvalidArgumentError, match="the range 2 to 1 has no values"):
+        penstock.Range(2, 1)
+
+    def untrained(C: Annotated[float, penstock.Range(0, 1)] = 2.0) -> LogisticRegression:
+        return LogisticRegression(C=C)
+
+    with pytest.raises(InvalidArgumentError, match="hyperparameter 'C' is 2.0; 0 to 1 was"):
+        Model("m", untrained, dataset=digits())
 
 
 def test_any_hyperparameters_reach_an_init_of_one_dictionary() -> None:

@@ -58,21 +58,16 @@ def train(
     model = load_model(app)
     if registers:
         model.check_is_servable()
-    hyperparameters = _from_settings(model.name) | _values(set, "--set", model.text_names)
+    arguments = arguments_of(model, set=set, param=param, split=split, trainer=trainer)
     told = model.name
     marked = "{} in penstock runs list, and nothing was registered"
-    with _terminable(), watched(_tell):
+    with _terminable(), watched(tell):
         with _stoppable(
             f"the training of '{told}'",
             stopped=f"the training of '{told}' is marked {marked.format('stopped')}",
             failed=f"the run is marked {marked.format('failed')}",
         ):
-            model.train(
-                hyperparameters=hyperparameters or None,
-                splitter_kwargs=_values(split, "--split"),
-                trainer_kwargs=_values(trainer, "--trainer"),
-                **_values(param, "--param"),
-            )
+            model.train(**arguments)
         if not registers:
             return model, None
         finished = f"its training is finished, as run {model.run} in penstock runs list"
@@ -84,6 +79,24 @@ def train(
             failed=f"nothing was registered; {finished}",
         ):
             return model, model.register(name=name or None)
+
+
+def arguments_of(
+    model: Model,
+    *,
+    set: Sequence[str],
+    param: Sequence[str],
+    split: Sequence[str],
+    trainer: Sequence[str],
+) -> dict[str, Any]:
+    """Return what ``Model.train`` is called with, from the command line and penstock.toml."""
+    hyperparameters = _from_settings(model.name) | _values(set, "--set", model.text_names)
+    return {
+        "hyperparameters": hyperparameters or None,
+        "splitter_kwargs": _values(split, "--split"),
+        "trainer_kwargs": _values(trainer, "--trainer"),
+        **_values(param, "--param"),
+    }
 
 
 @contextmanager
@@ -107,13 +120,13 @@ def _stoppable(doing: str, *, stopped: str, failed: str) -> Iterator[None]:
     except PenstockError:
         raise
     except Exception as error:
-        sys.stderr.write(_trace(error))
+        sys.stderr.write(trace_of(error))
         raise UnknownError(
             f"{doing} failed, {type(error).__name__}: {first_line(error)}; {failed}"
         ) from error
 
 
-def _trace(error: BaseException) -> str:
+def trace_of(error: BaseException) -> str:
     """Return the traceback from where the user's code begins."""
     ours = str(Path(__file__).parent.parent)
     first = error.__traceback__
@@ -141,7 +154,8 @@ def _raise_exit(number: int, frame: object) -> None:
     raise SystemExit(128 + number)
 
 
-def _tell(text: str) -> None:
+def tell(text: str) -> None:
+    """Say on standard error how far a command is."""
     print(f"penstock: {text}", file=sys.stderr, flush=True)
 
 

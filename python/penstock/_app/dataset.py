@@ -160,7 +160,15 @@ class Dataset(Declaration):
     @overload
     def feature_transformer(self, /, **options: Any) -> Callable[[F], F]: ...
     def feature_transformer(self, function: Any = None, /, **options: Any) -> Any:
-        """Decorate ``(features) -> features``, run once in training and once in each prediction."""
+        """Decorate ``(features) -> features``, run once in training and once in each prediction.
+
+        It must make the same of a row alone as among others. A fitted transformer of scikit-learn
+        may stand in its place, ``dataset.feature_transformer(scaler)``: services run it without
+        Python.
+        """
+        if hasattr(function, "transform"):
+            self._set(steps.FEATURE_TRANSFORMER, function.transform, options)
+            return function
         return self._decorate(steps.FEATURE_TRANSFORMER, function, options)
 
     def _set(self, role: Role, function: Function, options: Mapping[str, Any]) -> None:
@@ -189,9 +197,15 @@ class Dataset(Declaration):
         return giver.returns if giver else UNKNOWN
 
     @property
-    def has_own_feature_steps(self) -> bool:
-        """Tell whether features are made by functions of the user's."""
-        return bool({"feature_loader", "feature_transformer"} & self._steps.keys())
+    def has_own_feature_loader(self) -> bool:
+        """Tell whether a function of the user's reads what a caller of predict gives."""
+        return "feature_loader" in self._steps
+
+    @property
+    def transformer(self) -> Function | None:
+        """Return the feature_transformer, or None."""
+        step = self._steps.get("feature_transformer")
+        return step.function if step else None
 
     # The steps, one after the other.
 
@@ -308,15 +322,29 @@ class Dataset(Declaration):
         InvalidArgumentError
             An argument that a step does not take, a column that is missing, no rows.
         """
+        return self.transformed(self.get_parsed(raw, loader_kwargs, splitter_kwargs, parser_kwargs))
+
+    def get_parsed(
+        self,
+        raw: Any,
+        loader_kwargs: Mapping[str, Any] | None = None,
+        splitter_kwargs: Mapping[str, Any] | None = None,
+        parser_kwargs: Mapping[str, Any] | None = None,
+    ) -> dict[str, list[Any]]:
+        """Return what ``get_data`` does, with the features as they are before the transformer."""
         data = self.load(raw, **dict(loader_kwargs or {}))
         check_has_rows(data, self.name)
         splits = self.split(data, **dict(splitter_kwargs or {}))
-        parsed = {
+        return {
             name: self.parse(part, **dict(parser_kwargs or {})) for name, part in splits.items()
         }
-        for parts in parsed.values():
+
+    def transformed(self, parsed: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
+        """Return the parts of each split with features transformed; the given stay as they are."""
+        changed = {name: list(parts) for name, parts in parsed.items()}
+        for parts in changed.values():
             parts[self._feature_key] = self._transform(parts[self._feature_key])
-        return parsed
+        return changed
 
     def get_features(self, given: Any) -> Any:
         """Return the features for the predictor from what a caller gives: loaded, transformed.
@@ -345,8 +373,10 @@ class Dataset(Declaration):
         return self._feature_key
 
     def _transform(self, features: Any) -> Any:
-        transformer = self._steps.get("feature_transformer")
-        return transformer.function(features) if transformer else features
+        if self.transformer is None:
+            return features
+        # It may change what it is given, which is the caller's.
+        return self.transformer(features.copy() if hasattr(features, "copy") else features)
 
     def _load_features(self, given: Any) -> Any:
         if isinstance(given, Path):

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from _penstock import InvalidArgumentError
+from penstock._app.ranges import Range, split_hint
 from penstock._app.steps import UNKNOWN, are_compatible, type_name
 from penstock._checks import did_you_mean, quoted
 from penstock._model import first_line
@@ -19,11 +20,40 @@ REQUIRED = inspect.Parameter.empty
 
 @dataclasses.dataclass(frozen=True)
 class Hyperparameter:
-    """One hyperparameter: its declared type, or ``UNKNOWN``; its default, or ``REQUIRED``."""
+    """One hyperparameter: its declared type, or ``UNKNOWN``; its default, or ``REQUIRED``; the
+    range or the choices that it has.
+    """
 
     name: str
     type: Any = UNKNOWN
     default: Any = REQUIRED
+    range: Range | None = None
+    choices: tuple[Any, ...] = ()
+
+    @classmethod
+    def of(cls, name: str, hint: Any, default: Any = REQUIRED) -> Hyperparameter:
+        """Return what a declared type says, with ``Annotated[float, Range(0, 1)]`` and Literal.
+
+        Raises
+        ------
+        InvalidArgumentError
+            The default is none of its values.
+        """
+        kind, limits, choices = split_hint(hint)
+        made = cls(name, kind, default, limits, choices)
+        if default is not REQUIRED and default is not None:
+            made.check_limits(default)
+        return made
+
+    def check_limits(self, value: Any) -> None:
+        """Refuse a value outside the range, or that is none of the choices."""
+        expected = ""
+        if self.range is not None and value not in self.range:
+            expected = f"{self.range} was expected"
+        elif self.choices and value not in self.choices:
+            expected = f"one of {quoted([str(each) for each in self.choices])} was expected"
+        if expected:
+            raise InvalidArgumentError(f"hyperparameter '{self.name}' is {value!r}; {expected}")
 
 
 class HyperparameterSpace:
@@ -116,6 +146,7 @@ class HyperparameterSpace:
                 f"hyperparameter '{name}' is {value!r}, of type {type(value).__name__}; "
                 f"{type_name(wanted)} was expected"
             )
+        self._known[name].check_limits(value)
 
 
 def make_untrained(init: Callable[..., Any], values: Mapping[str, Any]) -> Any:
@@ -159,7 +190,7 @@ def _parameters(init: Callable[..., Any]) -> list[inspect.Parameter]:
 def _hints(init: Callable[..., Any]) -> dict[str, Any]:
     function = init.__init__ if isinstance(init, type) else init  # type: ignore[misc]
     try:
-        return typing.get_type_hints(function)
+        return typing.get_type_hints(function, include_extras=True)
     except Exception:
         return {}
 
@@ -172,15 +203,15 @@ def _of_signature(init: Callable[..., Any]) -> dict[str, Hyperparameter]:
             continue
         default = REQUIRED if parameter.default is parameter.empty else parameter.default
         hint = hints.get(parameter.name, UNKNOWN)
-        found[parameter.name] = Hyperparameter(parameter.name, hint, default)
+        found[parameter.name] = Hyperparameter.of(parameter.name, hint, default)
     return found
 
 
 def _of_config(config: Mapping[str, Any] | type) -> dict[str, Hyperparameter]:
     if dataclasses.is_dataclass(config):
-        hints = typing.get_type_hints(config)
+        hints = typing.get_type_hints(config, include_extras=True)
         return {
-            f.name: Hyperparameter(f.name, hints.get(f.name, UNKNOWN), _default_of(f))
+            f.name: Hyperparameter.of(f.name, hints.get(f.name, UNKNOWN), _default_of(f))
             for f in dataclasses.fields(config)
         }
     if not isinstance(config, Mapping):
@@ -189,8 +220,8 @@ def _of_config(config: Mapping[str, Any] | type) -> dict[str, Hyperparameter]:
             f"types or default values, was expected"
         )
     return {
-        name: Hyperparameter(name, value)
-        if isinstance(value, type) or typing.get_origin(value) is not None
+        name: Hyperparameter.of(name, value)
+        if isinstance(value, type | Range) or typing.get_origin(value) is not None
         else Hyperparameter(name, UNKNOWN if value is None else type(value), value)
         for name, value in config.items()
     }

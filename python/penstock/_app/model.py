@@ -19,6 +19,7 @@ from penstock._app.trainable import Trainable
 from penstock._app.training import (
     as_trained,
     check_part_count,
+    check_rows_stand_alone,
     checked_metric,
     data_count,
     fit_default,
@@ -27,6 +28,7 @@ from penstock._app.training import (
 )
 from penstock._checks import quoted
 from penstock._html import facts_table
+from penstock._predicting import Around, call_back
 
 if TYPE_CHECKING:
     from penstock._contents import Contents
@@ -291,7 +293,9 @@ class Model(Trainable):
             started = time.monotonic()
             raw = self.dataset.read(**reader_kwargs)
             recording.read(raw, time.monotonic() - started)
-            parsed = self.dataset.get_data(raw, loader_kwargs, splitter_kwargs, parser_kwargs)
+            parsed = self.dataset.get_parsed(raw, loader_kwargs, splitter_kwargs, parser_kwargs)
+            given = [parts[self.dataset.feature_key] for parts in parsed.values()]
+            parsed = self.dataset.transformed(parsed)
             check_targets(parsed, self.dataset.feature_key)
             started = time.monotonic()
             fitted = self._fit(self._untrained(values), parsed["train"], options)
@@ -300,7 +304,7 @@ class Model(Trainable):
             recording.metrics = metrics
         self.artifact = ModelArtifact(fitted, values, metrics)
         self.run = recording.id
-        self._training_features = [parts[self.dataset.feature_key] for parts in parsed.values()]
+        self._training_features = given
         return fitted, metrics
 
     def _functions(self) -> list[Function]:
@@ -398,11 +402,7 @@ class Model(Trainable):
         predictions = (
             fitted.predict(features) if predictor is None else predictor.function(fitted, features)
         )
-        for callback in self._callbacks:
-            try:
-                callback.function(fitted, features, predictions)
-            except Exception:
-                _log.exception("%s failed; the prediction is not touched by that", callback.title)
+        call_back(self.predict_callbacks, fitted, features, predictions)
         return predictions
 
     # Versions and services.
@@ -429,10 +429,12 @@ class Model(Trainable):
         ------
         FailedPreconditionError
             The model was not trained in this process, so there are no rows to check it on.
+        InvalidArgumentError
+            The feature_transformer makes other features of a row alone than among others.
         UnimplementedError
-            A feature function of yours stands before the model, or callbacks behind it.
+            A feature_loader of yours stands before the model.
         """
-        from penstock._register import register
+        from penstock._register import register_around
 
         artifact = self._trained()
         if not self._training_features:
@@ -443,16 +445,22 @@ class Model(Trainable):
             )
         self.check_is_servable()
         rows = joined(self._training_features)
+        transformer = self.dataset.transformer
+        if transformer is not None:
+            check_rows_stand_alone(transformer, rows)
         # A run stands in the registry that it was recorded in.
         run = self.run if home is None else None
         predictor = self._steps.get("predictor")
-        return register(
+        around = Around(
+            predictor.function if predictor else None, transformer, self.predict_callbacks
+        )
+        return register_around(
             artifact.model_object,
             rows,
+            around,
             name=name or self.name,
             home=home,
             run=run,
-            predict=predictor.function if predictor else None,
             output=self._output,
             contents=contents or self._contents,
         )
@@ -463,19 +471,13 @@ class Model(Trainable):
         Raises
         ------
         UnimplementedError
-            Feature functions or callbacks of yours.
+            A feature_loader of yours.
         """
-        if self._callbacks:
+        if self.dataset.has_own_feature_loader:
             raise UnimplementedError(
-                f"the predictor of the model '{self.name}' has callbacks, which services do not "
-                f"run yet; leave them out, or serve the app in Python with model.serve(app)"
-            )
-        if self.dataset.has_own_feature_steps:
-            raise UnimplementedError(
-                f"the model '{self.name}' answers through feature functions of yours, which "
-                f"services run with a later release; "
-                f"penstock.register(model.artifact.model_object, X, name='{self.name}') makes a "
-                f"service of the model alone"
+                f"the model '{self.name}' takes what its feature_loader takes; services take typed "
+                f"columns, those that the parser gives, and run a feature_transformer: move the "
+                f"function there, or serve the app in Python with model.serve(app)"
             )
 
     def serve(self, app: Any, remote: bool = False, **unused: Any) -> None:

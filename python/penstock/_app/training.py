@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from _penstock import FailedPreconditionError, InvalidArgumentError
 from penstock._app.steps import Step
 from penstock._checks import did_you_mean
+from penstock._columns import is_missing
 from penstock._extras import needed_for
+from penstock._predicting import name_of
+
+ALONE_ROWS_MAX = 20
 
 
 def data_count(step: Step) -> int:
@@ -107,11 +113,61 @@ def as_trained(fitted: Any, features: Any) -> Any:
 
 def joined(features: Sequence[Any]) -> Any:
     """Return the rows of all splits as one table or array."""
-    import numpy as np
-
     with needed_for("registering a Model"):
         import pandas as pd
 
     if all(isinstance(part, pd.DataFrame) for part in features):
         return pd.concat(features)
     return np.concatenate([np.asarray(part) for part in features])
+
+
+def check_rows_stand_alone(transformer: Callable[[Any], Any], rows: Any) -> None:
+    """Refuse a transformer that makes other features of a row alone than among others.
+
+    A service gets rows one by one: such a model would answer otherwise than it was trained.
+
+    Raises
+    ------
+    InvalidArgumentError
+        Naming the row, and the values of the first feature that differs.
+    """
+    count = min(ALONE_ROWS_MAX, len(rows))
+    chosen = [len(rows) * i // count for i in range(count)]
+    together = _as_array(transformer(_take(rows, chosen)))
+    if together is None or len(together) != count:
+        return
+    for place, row in enumerate(chosen):
+        alone = _as_array(transformer(_take(rows, [row])))
+        told = "another number of features"
+        if alone is not None and alone.shape[1:] == together.shape[1:]:
+            pair = zip(alone.ravel(), together[place : place + 1].ravel(), strict=True)
+            found = next(((a, b) for a, b in pair if not _are_equal(a, b)), None)
+            if found is None:
+                continue
+            told = f"{found[0]!s} in place of {found[1]!s}"
+        raise InvalidArgumentError(
+            f"the feature_transformer '{name_of(transformer)}' makes {told} of row {row} when it "
+            f"comes alone; a service gets rows alone: put what is learned of many rows into the "
+            f"model, as a pipeline of scikit-learn does"
+        )
+
+
+def _take(rows: Any, chosen: list[int]) -> Any:
+    taken = rows.iloc[chosen] if hasattr(rows, "iloc") else np.asarray(rows)[chosen]
+    return taken.copy()
+
+
+def _as_array(features: Any) -> Any:
+    """Return tables and arrays as an array; None of anything else."""
+    if hasattr(features, "toarray"):
+        return features.toarray()
+    if not hasattr(features, "shape") and not isinstance(features, list):
+        return None
+    array = np.asarray(features)
+    return array if array.ndim else None
+
+
+def _are_equal(a: Any, b: Any) -> bool:
+    if isinstance(a, float | np.floating) and isinstance(b, float | np.floating):
+        return bool(np.isclose(a, b, rtol=1e-6, atol=1e-9, equal_nan=True))
+    return bool(a == b) or bool(is_missing(a) and is_missing(b))
