@@ -111,15 +111,16 @@ class Service:
 
     def __repr__(self) -> str:
         if self.is_running:
-            return f"{self._spec} on {self.url} (its contract: {self.url}/openapi.json)"
+            return f"{self._spec} on {self.url} (try it: {self.url}/docs)"
         return f"{self._spec}, stopped (was on {self.url})"
 
     def _repr_html_(self) -> str:
         """Return it as a notebook shows it: with addresses to click on while it runs."""
         if not self.is_running:
             return f"<p>{html.escape(repr(self))}</p>"
-        docs = "contract", f"{self.url}/openapi.json"
-        places = [("answers", self.url), docs, ("metrics", f"{self.admin_url}/metrics")]
+        docs = "try it", f"{self.url}/docs"
+        contract = "contract", f"{self.url}/openapi.json"
+        places = [docs, contract, ("metrics", f"{self.admin_url}/metrics")]
         told = "".join(f"<li>{name}: {link(url)}</li>" for name, url in places)
         return f"<p>{html.escape(self._spec)}</p><ul>{told}</ul>"
 
