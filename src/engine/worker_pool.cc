@@ -128,6 +128,7 @@ void WorkerPool::EndAll() {
   }
   // To wait for these may take for ever.
   for (auto& process : unreaped_) WorkerProcess::Abandon(std::move(process));
+  unreaped_.clear();
 }
 
 // A process that did not end after SIGKILL is a zombie one day.
