@@ -17,16 +17,18 @@ if TYPE_CHECKING:
 
 def is_linear_regressor(model: Any) -> bool:
     """Tell whether a model predicts as scikit-learn's linear regressors do."""
-    from sklearn.linear_model import ARDRegression, BayesianRidge, ElasticNet, SGDRegressor
-    from sklearn.linear_model._base import LinearModel, MultiOutputLinearModel
+    from sklearn.linear_model import ARDRegression, BayesianRidge, ElasticNet, SGDRegressor, _base
     from sklearn.svm._base import BaseLibSVM
 
     if keeps(model, SGDRegressor, "predict", "_decision_function"):
         return True
     if _is_linear_machine(model, BaseLibSVM, "predict", "_dense_predict"):
         return True
-    # These predicts add an option, or a docstring, to LinearModel's.
-    predicts = (LinearModel, MultiOutputLinearModel, BayesianRidge, ARDRegression)
+    # These predicts add an option, or a docstring, to LinearModel's. The class for several targets
+    # came with scikit-learn 1.9.
+    LinearModel = _base.LinearModel
+    several = getattr(_base, "MultiOutputLinearModel", LinearModel)
+    predicts = (LinearModel, several, BayesianRidge, ARDRegression)
     own_decision = any(
         keeps(model, base, "_decision_function") for base in (LinearModel, ElasticNet)
     )
