@@ -37,7 +37,9 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, Any]
 
 EXAMPLES_MAX = 1
-CALLBACKS_WAITING_MAX = 1000
+CALLBACKS_WAITING_MAX = 1000  # answers
+CALLBACK_ROWS_WAITING_MAX = 100_000  # of those answers together
+CALLBACKS_END_S = 0.4  # within the grace that the pool gives to a worker
 
 
 class Original:
@@ -61,10 +63,12 @@ class Original:
     def answer(self, columns: Sequence[Column], rows: int) -> list[Any]:
         """Return predictions and, where the signature has them, probabilities."""
         # Each call has rows of its own: there are models that change what they are given.
-        predicted, probabilities, self.afterwards = self._ask(columns)
+        self.afterwards = None
+        predicted, probabilities, afterwards = self._ask(columns)
         checked = [self._checked(np.asarray(predicted), rows)]
         if self.signature["has_probabilities"]:
             checked.append(self._probabilities(probabilities, rows))
+        self.afterwards = afterwards
         return checked
 
     def _ask(self, columns: Sequence[Column]) -> tuple[Any, Any, Callable[[], None] | None]:
@@ -118,6 +122,7 @@ class Original:
             for column in self.signature["inputs"]
         ]
         self.answer(columns, len(rows))
+        self.afterwards = None  # nobody asked
 
 
 class WrongAnswerError(Exception):
@@ -140,37 +145,56 @@ class Callbacks:
     """Runs the callbacks of answered calls one after the other, while others are answered."""
 
     def __init__(self) -> None:
-        self._waiting: queue.Queue[Callable[[], None] | None] = queue.Queue(CALLBACKS_WAITING_MAX)
+        self._waiting: queue.SimpleQueue[tuple[Callable[[], None], int] | None]
+        self._waiting = queue.SimpleQueue()
+        self._answers = self._rows = 0  # that wait, or whose callbacks run
+        self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
-    def add(self, callback: Callable[[], None] | None) -> None:
+    def add(self, callback: Callable[[], None] | None, rows: int) -> None:
         """Take what is to be called, if anything; what finds no room is dropped, and told."""
         if callback is None:
+            return
+        with self._lock:
+            has_room = self._answers < CALLBACKS_WAITING_MAX and (
+                not self._answers or self._rows + rows <= CALLBACK_ROWS_WAITING_MAX
+            )
+            if has_room:
+                self._answers += 1
+                self._rows += rows
+        if not has_room:
+            _tell(
+                f"the callbacks of an answer of {rows:,} rows were dropped: {self._answers:,} "
+                f"answers of {self._rows:,} rows wait for theirs"
+            )
             return
         if self._thread is None:
             # A daemon: one that hangs must not hold up the end.
             self._thread = threading.Thread(target=self._run, daemon=True)
             self._thread.start()
-        try:
-            self._waiting.put_nowait(callback)
-        except queue.Full:
-            print(
-                f"the callbacks of an answer were dropped: {CALLBACKS_WAITING_MAX:,} answers wait "
-                f"for theirs",
-                file=sys.stderr,
-                flush=True,
-            )
+        self._waiting.put((callback, rows))
 
     def finish(self) -> None:
-        """Wait until those that were taken have run."""
-        if self._thread is not None:
-            self._waiting.put(None)
-            self._thread.join()
+        """Let those that were taken run for as long as the server gives, and tell of the others."""
+        if self._thread is None:
+            return
+        self._waiting.put(None)
+        self._thread.join(CALLBACKS_END_S)
+        if self._answers:
+            _tell(f"the end came before the callbacks of {self._answers:,} answers had run")
 
     def _run(self) -> None:
-        while (callback := self._waiting.get()) is not None:
+        while (taken := self._waiting.get()) is not None:
+            callback, rows = taken
             with contextlib.suppress(BaseException):  # SystemExit too: the answer was given
                 callback()
+            with self._lock:
+                self._answers -= 1
+                self._rows -= rows
+
+
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 def check_interpreter(recorded: dict[str, str]) -> None:
@@ -254,7 +278,7 @@ def main() -> int:
     callbacks = Callbacks()
     while (call := frames.receive(channel)) is not None:
         reply(channel, original, call)
-        callbacks.add(original.afterwards)
+        callbacks.add(original.afterwards, call.rows)
         original.afterwards = None
     callbacks.finish()
     return 0

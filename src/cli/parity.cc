@@ -32,13 +32,21 @@ std::string TextOr(const json::Value& value, std::string_view name, std::string_
   return found != nullptr && found->if_string() ? *found->if_string() : std::string(otherwise);
 }
 
-// The candidate that became the engine, else the last that was tried; null when there was none.
+// The candidate that became the engine or may be accepted as it, else the last that was tried; null
+// when there was none.
 const json::Value* Deciding(const json::Array& candidates) {
-  for (const json::Value& candidate : candidates) {
-    if (candidate.Find("passed") != nullptr && *candidate.Find("passed") == json::Value(true))
-      return &candidate;
+  for (const std::string_view mark : {"passed", "offered"}) {
+    for (const json::Value& candidate : candidates) {
+      const json::Value* is_marked = candidate.Find(mark);
+      if (is_marked != nullptr && *is_marked == json::Value(true)) return &candidate;
+    }
   }
   return candidates.empty() ? nullptr : &candidates.back();
+}
+
+std::string JsonOf(const json::Value& value, std::string_view name) {
+  const json::Value* found = value.Find(name);
+  return found != nullptr ? json::Write(*found) : "?";
 }
 
 // Refusals or limits, those with one kind and reason together: a model refuses most things in every
@@ -68,9 +76,9 @@ std::string WorstText(const json::Array& worst, std::string_view heading) {
     const std::string probe = TextOr(difference, "probe", "");
     text += fmt::format("  {:<10}row {}{}: {}\n", text.empty() ? heading : "",
                         IntOr(difference, "row", 0), probe.empty() ? "" : ", " + probe,
-                        json::Write(*difference.Find("inputs")));
-    text += fmt::format("  {:<10}  the model {}\n", "", json::Write(*difference.Find("original")));
-    text += fmt::format("  {:<10}  native    {}\n", "", json::Write(*difference.Find("native")));
+                        JsonOf(difference, "inputs"));
+    text += fmt::format("  {:<10}  the model {}\n", "", JsonOf(difference, "original"));
+    text += fmt::format("  {:<10}  native    {}\n", "", JsonOf(difference, "native"));
   }
   return text;
 }

@@ -17,6 +17,7 @@ using package::Type;
 using serve::Snapshot;
 
 constexpr size_t kClassesShownMax = 1000;
+constexpr size_t kExampleColumnsMax = 300;
 
 Value Reference(std::string_view component) {
   return Object{{"$ref", fmt::format("#/components/{}", component)}};
@@ -77,6 +78,30 @@ Value InputSchema(const Input& input, package::Limits limits) {
     schema.Set("maximum", input.abs_max->value);
   }
   return schema;
+}
+
+// A value that the column takes. Made up: a row of the data would be somebody's.
+Value MadeUpValue(const Input& input) {
+  if (!input.categories.empty()) return Value(input.categories.front());
+  switch (input.type) {
+    case Type::kBool:
+      return Value(false);
+    case Type::kInt64:
+      return Value(0);
+    case Type::kString:
+      return Value("text");
+    case Type::kFloat32:
+    case Type::kFloat64:
+      break;
+  }
+  return Value(0.0);
+}
+
+Value MadeUpRequest(const Snapshot& snapshot) {
+  Object record;
+  for (const Input& input : snapshot.signature().inputs)
+    record.emplace_back(input.name, MadeUpValue(input));
+  return Object{{"features", Array{std::move(record)}}};
 }
 
 Value ListOf(Value items, int64_t count_min) {
@@ -237,7 +262,8 @@ Value PredictOperation(const Snapshot& snapshot, std::string_view operation_id,
   if (snapshot.engine_entry().kind == package::EngineKind::kPython)
     responses.emplace_back("504", Reference("responses/504"));
   Value request{Object{{"schema", SchemaReference(ComponentName(snapshot, "Request"))}}};
-  if (!snapshot.example().is_null()) request.Set("example", snapshot.example());
+  if (snapshot.signature().inputs.size() <= kExampleColumnsMax)
+    request.Set("example", MadeUpRequest(snapshot));
   Object operation = {
       {"operationId", operation_id},
       {"summary", summary},

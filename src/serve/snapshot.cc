@@ -14,7 +14,6 @@ namespace penstock::serve {
 namespace {
 
 constexpr std::string_view kParityFile = "parity.json";
-constexpr std::string_view kExamplesFile = "examples.json";
 // Handing a request over to a batch costs about a tenth of this.
 constexpr double kBatchedCallNsMin = 1'000;
 
@@ -69,14 +68,6 @@ Result<json::Value> ParitySummary(const package::Package& package, std::string_v
   return summary;
 }
 
-Result<json::Value> FirstExample(const package::Package& package) {
-  if (!HasFile(package, kExamplesFile)) return json::Value();
-  const json::Value examples = PENSTOCK_TRY(json::Parse(PENSTOCK_TRY(package.Read(kExamplesFile))));
-  const json::Array rows = PENSTOCK_TRY(examples.List("features"));
-  if (rows.empty() || json::Write(rows.front()).size() > kExampleBytesMax) return json::Value();
-  return json::Value(json::Object{{"features", json::Array{rows.front()}}});
-}
-
 }  // namespace
 
 Snapshot::Snapshot(std::unique_ptr<engine::Model> model, ModelId id, const SnapshotOptions& options,
@@ -109,7 +100,6 @@ Result<std::shared_ptr<const Snapshot>> Snapshot::Load(const package::Package& p
   snapshot->digest_ = package.digest();
   snapshot->engine_reason_ = package.manifest().engine_reason;
   snapshot->parity_ = PENSTOCK_TRY(ParitySummary(package, snapshot->engine_entry().file));
-  snapshot->example_ = PENSTOCK_TRY(FirstExample(package));
   snapshot->ReturnWorkspace(PENSTOCK_TRY(snapshot->TakeWorkspace()));
   return std::shared_ptr<const Snapshot>(std::move(snapshot));
 }

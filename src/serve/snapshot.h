@@ -84,8 +84,6 @@ class Snapshot {
   // The figures of parity.json, and of its candidate that is served; null where the package has
   // none.
   const json::Value& parity() const { return parity_; }
-  // A request's body with one row of examples.json; null where the package has none, or a wide one.
-  const json::Value& example() const { return example_; }
   // What a call of so many rows is expected to take; infinity where loading could not measure it.
   double PredictedNs(int64_t rows) const;
   // Whether a call for many rows is worth more than the wait for them: most of a call is not for
@@ -125,7 +123,6 @@ class Snapshot {
   int64_t loaded_at_us_;
   std::string engine_reason_;
   json::Value parity_;
-  json::Value example_;
   ModelMetrics metrics_;
   package::Columns columns_;
   std::string name_header_;
@@ -139,6 +136,5 @@ class Snapshot {
 };
 
 inline constexpr size_t kIdleWorkspacesMax = 64;
-inline constexpr size_t kExampleBytesMax = size_t{64} << 10;
 
 }  // namespace penstock::serve

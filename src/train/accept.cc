@@ -26,12 +26,13 @@ Result<Offer> OfferOf(const json::Value& report) {
     const json::Value* offered = candidate.Find("offered");
     if (offered == nullptr || *offered != json::Value(true)) continue;
     const json::Value probes = PENSTOCK_TRY(candidate.Member("probes"));
-    const json::Value upper = PENSTOCK_TRY(candidate.Member("differing_share_upper_95"));
+    const double upper = PENSTOCK_TRY(candidate.Number("differing_share_upper_95"));
+    if (!(upper >= 0 && upper <= 1)) return DataLoss("parity.json has a share that is none");
     return Offer{.differing = PENSTOCK_TRY(candidate.Int("differing_rows")),
                  .rows = PENSTOCK_TRY(report.Int("rows")),
                  .probes_differing = PENSTOCK_TRY(probes.Int("differing")),
                  .probes = PENSTOCK_TRY(report.Int("probes")),
-                 .upper_95 = upper.number()};
+                 .upper_95 = upper};
   }
   return DataLoss("parity.json does not name the form that is offered");
 }

@@ -23,8 +23,8 @@ namespace penstock::train {
 
 inline constexpr int64_t kParityRowsMax = 100'000;
 inline constexpr int64_t kWorstRowsMax = 10;
-// A native form that differs on at most this share of the rows, and of the probes, is kept beside
-// the original: somebody may accept it.
+// A native form of which this share of the rows may differ at most (by the 95 % bound), and that
+// differs on at most this share of the probes, is kept beside the original: somebody may accept it.
 inline constexpr double kOfferedShareMax = 0.05;
 
 // A native form on trial.

@@ -292,6 +292,15 @@ TEST(Accept, AShareAndAReasonAreNeeded) {
               HasSubstr("the reason has 0 bytes"));
 }
 
+TEST(Accept, WhatTooFewRowsSpeakForIsNotOffered) {
+  Regions original;
+  // 1 of 40 is 2.5 %, and may be 11.3 % of all such rows.
+  const BuiltPackage built = *BuildPackage(FewNorthSubmission(40, 1), original, WithRegions(0.26));
+  ASSERT_EQ(built.report.candidates[0].differing_rows, 1);
+  EXPECT_FALSE(built.report.candidates[0].is_offered);
+  EXPECT_THAT(built.draft.manifest.engine_reason, testing::Not(HasSubstr("may be accepted")));
+}
+
 TEST(Accept, WhatDiffersOnManyRowsIsNotOffered) {
   Regions original;
   const std::filesystem::path folder = std::filesystem::path(testing::TempDir()) / "many";

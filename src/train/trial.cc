@@ -83,7 +83,9 @@ class CandidateTrial {
   void Conclude() {
     const std::string engine = EngineText(report_.entry);
     const bool differs = report_.differing_rows > 0 || report_.probes_differing > 0;
-    report_.is_offered = differs && IsNear() && refused_row_.empty();
+    // What could not be accepted is not offered: the bound is what an acceptance is held against.
+    report_.is_offered = differs && IsNear() && refused_row_.empty() &&
+                         report_.differing_share_upper_95 <= kOfferedShareMax;
     if (report_.differing_rows > 0) {
       const Difference& worst = report_.worst.front();
       report_.reason = fmt::format("{} differs on {} of {} rows (worst: row {}, {})", engine,

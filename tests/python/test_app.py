@@ -370,7 +370,8 @@ class Bounded:
         ({"max_iter": 0}, "hyperparameter 'max_iter' is 0; at least 1 was expected"),
         ({"max_iter": 1.5}, "hyperparameter 'max_iter' is 1.5, of type float; int was expected"),
         ({"solver": "sag"}, "hyperparameter 'solver' is 'sag'; one of 'lbfgs' and 'saga' was"),
-        ({"solver": 1}, "hyperparameter 'solver' is 1, of type int; str was expected"),
+        ({"solver": 1}, "hyperparameter 'solver' is 1; one of 'lbfgs' and 'saga' was expected"),
+        ({"C": None}, "hyperparameter 'C' is None, of type NoneType; float was expected"),
     ],
 )
 def test_a_hyperparameter_out_of_its_range_is_told_with_the_range(given: Any, told: str) -> None:
@@ -392,6 +393,27 @@ def test_a_hyperparameter_out_of_its_range_is_told_with_the_range(given: Any, to
         with pytest.raises(InvalidArgumentError, match=told.replace("100 was", "100(.0)? was")):
             model.train(hyperparameters=given)
     assert read == []
+
+
+def test_a_range_takes_the_numbers_of_numpy_and_what_the_hint_takes_beside() -> None:
+    assert np.int64(5) in penstock.Range(1, 10)
+    assert np.float32(0.5) in penstock.Range(0, 1)
+    assert np.float64("nan") not in penstock.Range()
+
+    def init(
+        share: Annotated[float | None, penstock.Range(0, 1)] = None,
+        features: Literal["sqrt", 0.5] = "sqrt",
+    ) -> LogisticRegression:
+        asked.append((share, features))
+        return LogisticRegression(max_iter=2000)
+
+    asked: list[Any] = []
+    model = Model("m", init, dataset=digits())
+    for given in ({"share": None, "features": 0.5}, {"share": 1}):
+        model.train(hyperparameters=given)
+    assert asked == [(None, 0.5), (1, "sqrt")]
+    with pytest.raises(InvalidArgumentError, match="hyperparameter 'share' is 2; 0 to 1 was"):
+        model.train(hyperparameters={"share": 2})
 
 
 def test_a_range_that_cannot_be_is_told_where_it_stands() -> None:

@@ -169,3 +169,23 @@ def test_a_wider_type_and_fewer_categories() -> None:
     two = signature(column("a", type="string", categories=["x", "y"]))
     assert breaking(three, two) == ["the column 'a' does not take 'z' any more"]
     assert breaking(two, three) == []
+    anything = signature(column("a", type="string"))
+    assert breaking(anything, two) == ["the column 'a' takes 'x' and 'y' alone, it took any text"]
+    assert breaking(two, anything) == []
+
+
+def test_bounds_infinity_and_true_for_a_number() -> None:
+    flag = signature(column("a", type="bool"))
+    told = ["the column 'a' is int64, it was bool"]  # a service refuses true for a number
+    assert breaking(flag, signature(column("a", type="int64"))) == told
+    near = signature(column("a", abs_max={"value": 100.0, "reason": "so"}))
+    far = signature(column("a", abs_max={"value": 1e9, "reason": "so"}))
+    free = signature(column("a", allows_infinity=True))
+    assert breaking(near, far) == []
+    assert breaking(far, near) == [
+        "the column 'a' takes up to 100 in absolute value, it took up to 1e+09"
+    ]
+    assert breaking(free, near) == [
+        "the column 'a' may not be infinite any more",
+        "the column 'a' takes up to 100 in absolute value, it took any number",
+    ]

@@ -30,6 +30,12 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def ratio(X: pd.DataFrame) -> pd.DataFrame:
+    if (X["mean texture"] == 0).any():
+        raise ValueError("mean texture is 0")
+    return X.assign(ratio=X["mean radius"] / X["mean texture"])
+
+
 def trained(transformer: Any, **predictor: Any) -> Model:
     dataset = Dataset("cancer", source=lambda: FRAME, targets=["target"])
     if transformer is not None:
@@ -112,6 +118,15 @@ def test_what_is_learned_of_many_rows_is_no_transformer(transformer: Callable[[A
         penstock.load("cancer")
 
 
+def test_a_transformer_keeps_every_row() -> None:
+    with pytest.raises(InvalidArgumentError, match="'drop' makes .* rows of 20; a service answers"):
+        check_rows_stand_alone(drop, ROWS)
+
+
+def drop(X: pd.DataFrame) -> pd.DataFrame:
+    return X[X["mean radius"] > X["mean radius"].median()]
+
+
 def test_neither_is_what_makes_columns_of_values() -> None:
     def dummies(X: pd.DataFrame) -> pd.DataFrame:
         return pd.get_dummies(X.round(-1).astype(str))
@@ -140,13 +155,18 @@ def test_callbacks_run_behind_each_answer_of_a_service(home: Path) -> None:
                 f"{type(model).__name__} {features.shape} {np.asarray(predictions).tolist()}\n"
             )
 
-    model = trained(in_place, callbacks=[broken, note])
+    model = trained(ratio, callbacks=[broken, note])
     version = model.register()
     assert "has callbacks ('broken', 'note'), which are Python" in version.engine_reason
     assert not noted.exists()  # nothing was predicted for anybody yet
     expected = model.predict(ROWS.head(2)).tolist()
     noted.unlink()
-    with version.serve() as service:
+    with version.serve(workers=1) as service:
+        # Neither the row that a worker tries itself on nor one that is refused calls anybody.
+        refused = requests.post(
+            service.url + "/predict", json={"features": [[0.0, 0.0, 0.0]]}, timeout=SECONDS_MAX
+        )
+        assert refused.status_code == 422, refused.text
         assert list(asked(service, ROWS.head(2))) == expected
         deadline = time.monotonic() + SECONDS_MAX
         while not noted.exists() and time.monotonic() < deadline:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 WORST_ROWS_SHOWN = 3
 SECONDS_MAX = 60
+# Types of which each takes all that the other does; a service refuses true for a number.
+WIDER = {("int64", "float64"), ("int64", "float32"), ("float32", "float64")}
 RELATIVE = 1e-6  # of numbers in an answer, against those of the example
 
 
@@ -90,7 +92,8 @@ def check(
     model.check_is_servable()
     bodies = [_body(Path(path)) for path in examples]
     before = _before(model.name, against)
-    with _aside():
+    # SIGTERM unwinds, so that nothing is left where the registry was.
+    with command.terminable(), _aside():
         _train(model, pairs)
         version = model.register()
         found = [_training(model, before), _engine(version, native), _parity(version)]
@@ -241,16 +244,29 @@ def breaking(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
 
 def _narrower(name: str, old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     told = []
-    numbers = {"bool": 0, "int64": 1, "float32": 2, "float64": 3}
-    widens = numbers.get(old["type"], 9) <= numbers.get(new["type"], -1)
-    if old["type"] != new["type"] and not widens:
+    if old["type"] != new["type"] and (old["type"], new["type"]) not in WIDER:
         told.append(f"the column '{name}' is {new['type']}, it was {old['type']}")
     if old["allows_missing"] and not new["allows_missing"]:
         told.append(f"the column '{name}' may not be missing any more")
-    gone = set(old.get("categories") or []) - set(new.get("categories") or [])
-    if gone and new.get("categories"):
-        told.append(f"the column '{name}' does not take {quoted(sorted(gone))} any more")
+    if old.get("allows_infinity") and not new.get("allows_infinity"):
+        told.append(f"the column '{name}' may not be infinite any more")
+    # Without categories, or a bound, a column takes everything.
+    known, kept = old.get("categories"), new.get("categories")
+    gone = sorted(set(known or []) - set(kept or []))
+    if kept and not known:
+        told.append(f"the column '{name}' takes {quoted(kept)} alone, it took any text")
+    elif kept and gone:
+        told.append(f"the column '{name}' does not take {quoted(gone)} any more")
+    bound, before = _bound(new), _bound(old)
+    if bound < before:
+        was = "any number" if math.isinf(before) else f"up to {before:g}"
+        told.append(f"the column '{name}' takes up to {bound:g} in absolute value, it took {was}")
     return told
+
+
+def _bound(column: dict[str, Any]) -> float:
+    bound = column.get("abs_max")
+    return float(bound["value"] if isinstance(bound, dict) else bound or math.inf)
 
 
 def _labels(signature: dict[str, Any]) -> list[Any]:

@@ -61,7 +61,7 @@ def train(
     arguments = arguments_of(model, set=set, param=param, split=split, trainer=trainer)
     told = model.name
     marked = "{} in penstock runs list, and nothing was registered"
-    with _terminable(), watched(tell):
+    with terminable(), watched(tell):
         with _stoppable(
             f"the training of '{told}'",
             stopped=f"the training of '{told}' is marked {marked.format('stopped')}",
@@ -100,7 +100,7 @@ def arguments_of(
 
 
 @contextmanager
-def _terminable() -> Iterator[None]:
+def terminable() -> Iterator[None]:
     """Let SIGTERM end as an exit does, so that what is open is closed."""
     before = signal.signal(signal.SIGTERM, _raise_exit)
     try:

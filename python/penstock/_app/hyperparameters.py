@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import numbers
+import types
 import typing
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -48,6 +49,8 @@ class Hyperparameter:
     def check_limits(self, value: Any) -> None:
         """Refuse a value outside the range, or that is none of the choices."""
         expected = ""
+        if value is None and type(None) in typing.get_args(self.type):
+            return
         if self.range is not None and value not in self.range:
             expected = f"{self.range} was expected"
         elif self.choices and value not in self.choices:
@@ -254,6 +257,8 @@ def _as_dict(given: Any) -> dict[str, Any]:
 
 
 def _is_value_of(value: Any, wanted: Any) -> bool:
+    if typing.get_origin(wanted) in (typing.Union, types.UnionType):
+        return any(_is_value_of(value, each) for each in typing.get_args(wanted))
     if wanted is float:
         return isinstance(value, numbers.Real) and not isinstance(value, bool)
     if wanted is int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import numbers
 import typing
 from dataclasses import dataclass
 from typing import Any
@@ -40,9 +42,12 @@ class Range:
 
     def __contains__(self, value: object) -> bool:
         """Tell whether a number lies in it; NaN lies in none."""
-        if not isinstance(value, int | float):
+        if not isinstance(value, numbers.Real):
             return False
-        return (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
+        number = typing.cast("float", value)
+        is_above = self.low is None or number >= self.low
+        is_below = self.high is None or number <= self.high
+        return is_above and is_below and not math.isnan(number)
 
     def __str__(self) -> str:
         """Return it as messages have it."""
@@ -67,6 +72,6 @@ def split_hint(hint: Any) -> tuple[Any, Range | None, tuple[Any, ...]]:
         limits = next((each for each in more if isinstance(each, Range)), None)
         hint = inner
     if typing.get_origin(hint) is typing.Literal:
-        choices = typing.get_args(hint)
-        return type(choices[0]), limits, choices
+        # Of several types where they are: membership tells.
+        return Any, limits, typing.get_args(hint)
     return hint, limits, ()

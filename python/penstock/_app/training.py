@@ -134,12 +134,17 @@ def check_rows_stand_alone(transformer: Callable[[Any], Any], rows: Any) -> None
     count = min(ALONE_ROWS_MAX, len(rows))
     chosen = [len(rows) * i // count for i in range(count)]
     together = _as_array(transformer(_take(rows, chosen)))
-    if together is None or len(together) != count:
+    if together is None:
         return
+    if len(together) != count:
+        raise InvalidArgumentError(
+            f"the feature_transformer '{name_of(transformer)}' makes {len(together)} rows of "
+            f"{count}; a service answers every row: let it keep them all"
+        )
     for place, row in enumerate(chosen):
         alone = _as_array(transformer(_take(rows, [row])))
         told = "another number of features"
-        if alone is not None and alone.shape[1:] == together.shape[1:]:
+        if alone is not None and alone.shape == (1, *together.shape[1:]):
             pair = zip(alone.ravel(), together[place : place + 1].ravel(), strict=True)
             found = next(((a, b) for a, b in pair if not _are_equal(a, b)), None)
             if found is None:
