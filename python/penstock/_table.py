@@ -170,10 +170,13 @@ def _check_times(name: str, column: Any) -> None:
     ends = compute.min_max(column.cast(type_)).as_py()
     if ends["min"] is None or (ends["min"] >= first and ends["max"] <= last):
         return
-    what = "a date beyond the years 1 to 9999" if type_ == arrow.int32() else "an infinite time"
+    what, null = "an infinite time", f"nullif({name}, 'infinity')"
+    if type_ == arrow.int32():
+        what = "a date beyond the years 1 to 9999"
+        null = f"CASE WHEN year({name}) BETWEEN 1 AND 9999 THEN {name} END"
     raise InvalidArgumentError(
         f"column '{name}' holds {what}, which pandas cannot hold; put null in its place in a "
-        f"query, as in nullif({name}, 'infinity'), or take the rows with to_arrow() or to_polars()"
+        f"query, as in {null}, or take the rows with to_arrow() or to_polars()"
     )
 
 

@@ -234,8 +234,9 @@ class Program {
   }
 
  private:
-  // Where only this host keeps the model from being served, the server runs and says so, and tries
-  // again: what it lacks may be mounted later.
+  // Where no Python here runs the model (there is none, or of another version, a module is missing,
+  // the model's own code fails), the server runs and says so, and tries again: what it lacks may be
+  // mounted later.
   Status StartOrWait(follow::RouteSource& source) {
     std::string told;
     for (;;) {
