@@ -439,7 +439,8 @@ def test_infinite_times_are_shown_and_never_become_other_times(kind: str, sign: 
     (row, _) = head(uri)
     assert row == {"t": f"{sign}infinity"}
     table = penstock.read(uri)
-    with pytest.raises(penstock.InvalidArgumentError, match=r"column 't' holds .*(nullif\(t, |CASE WHEN year\(t\))"):
+    remedy = r"column 't' holds .*(nullif\(t, |CASE WHEN year\(t\))"
+    with pytest.raises(penstock.InvalidArgumentError, match=remedy):
         table.to_pandas()
     instead = uri.replace("SELECT t", f"SELECT nullif(t, '{sign}infinity') AS t")
     assert penstock.read(instead).to_pandas()["t"].isna().all()
