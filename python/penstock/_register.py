@@ -142,7 +142,9 @@ def register_around(
     types = container.types()
     columns = container.to_columns(types)
     check_values(model, container)
-    answers = dataclasses.replace(answers_of(model, container), not_native=reason)
+    answers = answers_of(model, container)
+    if reason is not None:
+        answers = dataclasses.replace(answers, not_native=reason)
     has_names = container.has_names or hasattr(model, "feature_names_in_")
     if around.predictor is None or output is not None:
         spec, kind = _output_of(answers, around.predictor, output)

@@ -291,7 +291,7 @@ def test_a_home_that_became_read_only_is_told_and_keeps_what_it_has(
 ) -> None:
     make_read_only(inside, home)
     done = inside(PENSTOCK, *REGISTER)
-    check_refused(done, 5, home, "make the file and its folder writable")
+    check_refused(done, 5, home, "make the folder writable")
     (kept,) = json.loads(penstock("models", "list", "--json").stdout)
     assert (kept["name"], kept["version"]) == ("churn", 1)
     assert penstock("doctor").returncode == 0

@@ -113,7 +113,7 @@ def test_workers_end_by_themselves_when_the_server_does(gated: Path, gate: Path)
         wait_for_workers(server, 2)
         workers = workers_of(server)
         server.end()
-    assert {path.name for path in gate.glob("ended-*")} == {f"ended-{pid}" for pid in workers}
+    assert {f"ended-{pid}" for pid in workers} <= {path.name for path in gate.glob("ended-*")}
 
 
 def test_a_worker_that_cannot_be_reaped_holds_up_no_other(package: Path) -> None:

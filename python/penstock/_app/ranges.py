@@ -27,7 +27,9 @@ class Range:
 
     Examples
     --------
-    >>> def untrained(C: Annotated[float, penstock.Range(0.001, 100)] = 1.0) -> Ridge: ...
+    >>> from typing import Annotated
+    >>> def untrained(C: Annotated[float, penstock.Range(0.001, 100)] = 1.0):
+    ...     return LogisticRegression(C=C)
     >>> 200 in penstock.Range(0.001, 100)
     False
     """
