@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string_view>
 
 #include "base/version.h"
 #include "train/accept.h"
@@ -103,7 +104,7 @@ Result<json::Value> Examples(const package::Signature& signature, const Columns&
 }
 
 Status KeepPythonForm(PythonForm form, package::Draft& draft) {
-  if (form.files.empty()) return InvalidArgument("it has no file");
+  if (form.files.empty()) return InvalidArgument("its Python object has no file");
   draft.manifest.engines.push_back({.kind = package::EngineKind::kPython,
                                     .file = form.files[0].first,
                                     .options = std::move(form.options)});
@@ -133,15 +134,17 @@ Result<BuiltPackage> BuildPackage(Submission submission, Original& original,
     manifest.engines.push_back(chosen.entry);
     built.draft.contents.emplace_back(chosen.entry.file, std::move(chosen.bytes));
   } else {
-    Result<PythonForm> form = InvalidArgument("none was given");
+    Result<PythonForm> form =
+        InvalidArgument("no native form passed and no Python object was given");
     if (submission.python_form) form = submission.python_form();
     Status kept = form.status();
     if (kept.exception() != nullptr) return kept;
     if (form.ok()) kept = KeepPythonForm(*std::move(form), built.draft);
     if (!kept.ok()) {
+      std::string_view reason = manifest.engine_reason;
+      if (reason.ends_with('.')) reason.remove_suffix(1);
       return InvalidArgument(
-          fmt::format("no native form passed and there is no Python object to keep ({}): {}",
-                      kept.message(), manifest.engine_reason));
+          fmt::format("nothing was registered, for {} ({})", kept.message(), reason));
     }
     // Workers run the original, which refuses for itself what it refuses.
     manifest.signature = submission.signature;

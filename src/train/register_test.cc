@@ -188,8 +188,9 @@ TEST(BuildPackage, WithoutANativeFormTheObjectIsRecorded) {
   submission.python_form = [] {
     return Result<PythonForm>(InvalidArgument("it cannot be pickled"));
   };
-  EXPECT_THAT(BuildPackage(submission, original, {}).status().message(),
-              HasSubstr("there is no Python object to keep (it cannot be pickled): Python worker"));
+  EXPECT_THAT(
+      BuildPackage(submission, original, {}).status().message(),
+      HasSubstr("nothing was registered, for it cannot be pickled (Python worker: the model"));
 }
 
 TEST(BuildPackage, WithANativeFormTheObjectIsNotMade) {

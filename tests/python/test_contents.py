@@ -310,6 +310,18 @@ def test_answers_in_an_array_of_objects_are_the_same(app: App, answer: str) -> N
     assert app.register("", body).engine == "python"
 
 
+def test_the_process_has_nothing_of_this_one(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(app.folder))
+    monkeypatch.setenv("PGPASSWORD", "here")
+    above = "import os, sys\nhere, folder = os.getpid(), os.getcwd()"
+    looks = (
+        "if os.getpid() == here: return X[:, 0]\n"
+        "        known = [path for path in sys.path if not path or path.startswith(folder)]\n"
+        "        raise RuntimeError(f'{known} {os.listdir()} {os.environ.get(\"PGPASSWORD\")}')"
+    )
+    assert "at line 11 of 'app.py': RuntimeError: [] [] None" in app.refusal(above, looks)
+
+
 def test_a_model_of_chance_is_not_held_against_itself(app: App) -> None:
     assert app.register("", "return np.random.default_rng().normal(size=len(X))").version == 1
 

@@ -139,7 +139,7 @@ def test_a_module_that_only_the_kernel_can_import_is_named(kernel: Kernel, tmp_p
     (tmp_path / "beside.py").write_text("BY = 3.0\n")
     kernel.run("import importlib\nscaling = lambda: importlib.import_module('bes' + 'ide')")
     told = kernel.fails(CELL_MODEL.replace("scaling.BY", "scaling().BY"))
-    assert told.startswith("InvalidArgumentError: no native form passed")
+    assert told.startswith("InvalidArgumentError: nothing was registered, for a new Python process")
     assert "a new Python process cannot import 'beside', which it needs: put it beside" in told
     kernel.run("import types, sys\nmade = sys.modules['made'] = types.ModuleType('made')")
     kernel.run("made.BY = 3.0")
