@@ -105,7 +105,10 @@ def register(
     >>> v.predict(X.head(3))
     array(['no', 'yes', 'no'], dtype=object)
     """
-    del y
+    if y is not None and hasattr(y, "__len__") and hasattr(X, "__len__") and len(y) != len(X):
+        raise _penstock.InvalidArgumentError(
+            f"y has {len(y):,} values and X {len(X):,} rows; one value a row was expected"
+        )
     return register_around(
         model,
         X,

@@ -133,7 +133,8 @@ Status ShowParity(const ShowParityCommand& command, Terminal& terminal) {
   }
   std::string text = version.ToString() + "\n" + ParityText(report);
   for (const json::Value& candidate : ListOrNone(report, "candidates")) {
-    const std::string engine = TextOr(candidate, "engine", "");
+    const std::string engine =
+        fmt::format("{} {} ", TextOr(candidate, "engine", ""), TextOr(candidate, "precision", ""));
     text += WorstText(ListOrNone(candidate, "worst"), engine);
     text += WorstText(ListOrNone(candidate, "worst_probes"), engine);
   }

@@ -83,7 +83,11 @@ Status ListRuns(const RunsCommand& command, Terminal& terminal) {
     return {};
   }
   if (runs.empty()) {
-    terminal.Err("penstock: nothing was trained yet; penstock train --help shows how\n");
+    terminal.Err(command.model.empty()
+                     ? "penstock: nothing was trained yet; penstock train --help shows how\n"
+                     : fmt::format("penstock: no training of '{}' is recorded; penstock runs list "
+                                   "shows those of all models\n",
+                                   command.model));
     return {};
   }
   std::vector<std::vector<std::string>> rows = {

@@ -395,6 +395,53 @@ def test_a_hyperparameter_out_of_its_range_is_told_with_the_range(given: Any, to
     assert read == []
 
 
+@pytest.mark.parametrize("role", ["reader", "loader", "feature_transformer"])
+def test_a_step_without_a_return_is_named(role: str) -> None:
+    dataset = digits()
+
+    def forgotten(*given: Any) -> Any:
+        pass
+
+    def read() -> Any:
+        pass
+
+    getattr(dataset, role)(read if role == "reader" else forgotten)
+    name = "read" if role == "reader" else "forgotten"
+    with pytest.raises(InvalidArgumentError, match=f"the {role} '{name}' returned nothing; return"):
+        classifier(dataset).train()
+
+
+def test_a_target_with_some_nulls_is_told_before_the_fit() -> None:
+    frame = FRAME.assign(target=FRAME["target"].astype(object))
+    frame.loc[[1, 5, 9], "target"] = None
+    dataset = Dataset("digits", source=lambda: frame, targets=["target"], test_size=0)
+    with pytest.raises(InvalidArgumentError, match="the target 'target' has 3 nulls in 1797 rows"):
+        classifier(dataset).train()
+
+
+@pytest.mark.parametrize(
+    ("metric", "told"),
+    [
+        ("good", "returned as a str for the split 'train'; a number"),
+        ({"auc": np.array([1, 2])}, "returned 'auc' as a ndarray for the split"),
+        ({"auc": {"yes": float("nan")}}, "returned 'yes' NaN for the split 'train'"),
+        (np.float32("nan"), "returned NaN for the split"),
+    ],
+)
+def test_a_metric_is_a_number_or_numbers_by_name(metric: Any, told: str) -> None:
+    model = classifier()
+    model.evaluator(lambda model, X, y: metric)
+    with pytest.raises(InvalidArgumentError, match=told):
+        train(model)
+
+
+def test_metrics_are_kept_as_numbers_of_python() -> None:
+    model = classifier()
+    model.evaluator(lambda model, X, y: {"a": np.float32(0.5), "b": {"c": np.int64(3)}, "d": True})
+    _, metrics = train(model)
+    assert repr(metrics["test"]) == "{'a': 0.5, 'b': {'c': 3}, 'd': True}"
+
+
 def test_a_range_takes_the_numbers_of_numpy_and_what_the_hint_takes_beside() -> None:
     assert np.int64(5) in penstock.Range(1, 10)
     assert np.float32(0.5) in penstock.Range(0, 1)
@@ -419,6 +466,10 @@ def test_a_range_takes_the_numbers_of_numpy_and_what_the_hint_takes_beside() -> 
 def test_a_range_that_cannot_be_is_told_where_it_stands() -> None:
     with pytest.raises(InvalidArgumentError, match="the range 2 to 1 has no values"):
         penstock.Range(2, 1)
+    with pytest.raises(InvalidArgumentError, match="an end of a range is 'a'; a number"):
+        penstock.Range("a", 3)  # type: ignore[arg-type]
+    with pytest.raises(InvalidArgumentError, match=r"hyperparameter 'C' is 1\.0; at most 0\.5 was"):
+        classifier(hyperparameters={"C": penstock.Range(high=0.5)})
 
     def untrained(C: Annotated[float, penstock.Range(0, 1)] = 2.0) -> LogisticRegression:
         return LogisticRegression(C=C)
@@ -649,3 +700,12 @@ def test_nothing_runs_when_an_app_is_imported_and_no_file_is_imported_twice(tmp_
         [sys.executable, tmp_path / "app.py"], capture_output=True, text=True, check=True
     )
     assert done.stdout == "imported\nread\n"
+
+
+def test_a_y_of_another_length_than_the_rows_is_told() -> None:
+    X = FRAME.drop(columns="target")
+    model = LogisticRegression(max_iter=2000).fit(X, FRAME["target"])
+    with pytest.raises(InvalidArgumentError, match="y has 2 values and X 1,797 rows; one value"):
+        penstock.register(model, X, [1, 2], name="digits")
+    with pytest.raises(penstock.NotFoundError):
+        penstock.load("digits")

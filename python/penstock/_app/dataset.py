@@ -20,7 +20,7 @@ from penstock._app.frames import (
     split_frame,
 )
 from penstock._app.source import filled
-from penstock._app.steps import UNKNOWN, Function, Role, check_types
+from penstock._app.steps import UNKNOWN, Function, Role, check_types, returned
 from penstock._checks import did_you_mean, quoted
 from penstock._html import facts_table
 
@@ -233,7 +233,7 @@ class Dataset(Declaration):
         if reader is not None:
             reader.check_keywords(reader_kwargs, "the call", 0)
             reader.check_required(reader_kwargs, "an argument of the call", 0)
-            return reader.function(**reader_kwargs)
+            return returned(reader, reader.function(**reader_kwargs), "the rows")
         if self._source is None:
             raise FailedPreconditionError(
                 f"the dataset '{self.name}' has no source: pass source=, or decorate a function "
@@ -252,7 +252,7 @@ class Dataset(Declaration):
         loader = self._steps.get("loader")
         if loader is not None:
             loader.check_keywords(loader_kwargs, "loader_kwargs", 1)
-            return loader.function(raw, **loader_kwargs)
+            return returned(loader, loader.function(raw, **loader_kwargs), "the data")
         if loader_kwargs:
             raise InvalidArgumentError(
                 f"loader_kwargs has '{next(iter(loader_kwargs))}'; the dataset '{self.name}' has "
@@ -376,7 +376,9 @@ class Dataset(Declaration):
         if self.transformer is None:
             return features
         # It may change what it is given, which is the caller's.
-        return self.transformer(features.copy() if hasattr(features, "copy") else features)
+        own = features.copy() if hasattr(features, "copy") else features
+        step = self._steps["feature_transformer"]
+        return returned(step, step.function(own), "the features")
 
     def _load_features(self, given: Any) -> Any:
         if isinstance(given, Path):

@@ -102,8 +102,12 @@ def check_has_rows(data: Any, name: str) -> None:
         )
 
 
-def check_targets(parsed: Mapping[str, Sequence[Any]], feature_key: int) -> None:
+def check_targets(
+    parsed: Mapping[str, Sequence[Any]], feature_key: int, *, fits_itself: bool
+) -> None:
     """Refuse targets that are all null, and warn of classes that one split has alone.
+
+    Where the model fits itself, without a trainer of the user's, one null is too many.
 
     Raises
     ------
@@ -115,9 +119,15 @@ def check_targets(parsed: Mapping[str, Sequence[Any]], feature_key: int) -> None
             if key == feature_key or not is_frame(part):
                 continue
             for column in part.columns:
-                if len(part) and part[column].isna().all():
+                nulls = int(part[column].isna().sum())
+                if nulls and nulls == len(part):
                     raise InvalidArgumentError(
                         f"the target '{column}' has no values, all {len(part)} are null"
+                    )
+                if nulls and fits_itself:
+                    raise InvalidArgumentError(
+                        f"the target '{column}' has {nulls} nulls in {len(part)} rows: leave these "
+                        f"rows out in the reader or the loader, or fill them"
                     )
     _warn_of_missing_classes(parsed, feature_key)
 

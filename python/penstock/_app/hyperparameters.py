@@ -241,7 +241,10 @@ def _with_default(given: Hyperparameter, known: Hyperparameter | None) -> Hyperp
     """Return what was declared, with the default that the model itself has where there is none."""
     if given.default is not REQUIRED or known is None:
         return given
-    return dataclasses.replace(given, default=known.default)
+    made = dataclasses.replace(given, default=known.default)
+    if made.default is not REQUIRED and made.default is not None:
+        made.check_limits(made.default)
+    return made
 
 
 def _as_dict(given: Any) -> dict[str, Any]:

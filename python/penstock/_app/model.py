@@ -296,7 +296,9 @@ class Model(Trainable):
             parsed = self.dataset.get_parsed(raw, loader_kwargs, splitter_kwargs, parser_kwargs)
             given = [parts[self.dataset.feature_key] for parts in parsed.values()]
             parsed = self.dataset.transformed(parsed)
-            check_targets(parsed, self.dataset.feature_key)
+            check_targets(
+                parsed, self.dataset.feature_key, fits_itself="trainer" not in self._steps
+            )
             started = time.monotonic()
             fitted = self._fit(self._untrained(values), parsed["train"], options)
             recording.tell(f"trained in {time.monotonic() - started:.1f} s")

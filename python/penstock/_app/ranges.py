@@ -38,7 +38,12 @@ class Range:
     high: float | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a range without values."""
+        """Refuse a range without values, and ends that are no numbers."""
+        for end in (self.low, self.high):
+            if end is not None and not isinstance(end, numbers.Real):
+                raise InvalidArgumentError(
+                    f"an end of a range is {end!r}; a number, or None for no end, was expected"
+                )
         if self.low is not None and self.high is not None and not self.low <= self.high:
             raise InvalidArgumentError(f"the range {self} has no values: low is above high")
 

@@ -62,6 +62,19 @@ SAVER = Role("saver", "saver(model_object, hyperparameters, file)", 3, None)
 MODEL_LOADER = Role("loader", "loader(file)", 1, None)
 
 
+def returned(step: Step, value: Any, what: str) -> Any:
+    """Return what a step returned; refuse nothing, which a function without a return gives.
+
+    Raises
+    ------
+    InvalidArgumentError
+        Naming the step.
+    """
+    if value is None:
+        raise InvalidArgumentError(f"{step.title} returned nothing; return {what} at its end")
+    return value
+
+
 @dataclass(frozen=True)
 class Step:
     """A user's function in its role.

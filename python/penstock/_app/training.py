@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -60,26 +61,38 @@ def sklearn_order(parts: Sequence[Any], feature_key: int) -> list[Any]:
 
 
 def checked_metric(metric: Any, giver: str, split: str) -> Any:
-    """Return a metric; refuse nothing and NaN.
+    """Return a metric, a number or numbers by name, as Python's own; refuse all else, and NaN.
 
     Raises
     ------
     InvalidArgumentError
         Naming the split, and the metric where it has a name.
     """
-    named = metric.items() if isinstance(metric, Mapping) else [("", metric)]
-    for name, value in named:
-        told = f"'{name}' " if name else ""
-        if value is None:
-            raise InvalidArgumentError(
-                f"{giver} returned nothing {told}for the split '{split}'; return a number"
-            )
-        if isinstance(value, float) and math.isnan(value):
-            raise InvalidArgumentError(
-                f"{giver} returned {told}NaN for the split '{split}', which compares with nothing; "
-                f"look for missing values in the predictions"
-            )
-    return metric
+    return _checked(metric, "", giver, split)
+
+
+def _checked(value: Any, name: str, giver: str, split: str) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _checked(each, f"'{key}' ", giver, split) for key, each in value.items()}
+    if hasattr(value, "item") and getattr(value, "ndim", None) == 0:
+        value = value.item()
+    if value is None:
+        raise InvalidArgumentError(
+            f"{giver} returned nothing {name}for the split '{split}'; return a number"
+        )
+    if not isinstance(value, numbers.Real):
+        raise InvalidArgumentError(
+            f"{giver} returned {name}as a {type(value).__name__} for the split '{split}'; a "
+            f"number, or numbers by name, was expected"
+        )
+    if math.isnan(value):
+        raise InvalidArgumentError(
+            f"{giver} returned {name}NaN for the split '{split}', which compares with nothing; "
+            f"look for missing values in the predictions, and for a class that the split lacks"
+        )
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    return int(value) if isinstance(value, numbers.Integral) else float(value)
 
 
 def as_trained(fitted: Any, features: Any) -> Any:
