@@ -286,6 +286,9 @@ def home(path: str | None) -> str:
     upward from the working directory, else the one that `register` makes there.
     """
 
+def is_credential(name: str, value: str) -> bool:
+    """Tell whether a variable of the environment may hold a credential, which no worker gets."""
+
 def cli_main(argv: Sequence[str], user_code: object | None) -> int:
     """Run the command line `penstock` and return the exit code. argv[0] is the program's name.
 

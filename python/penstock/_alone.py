@@ -144,16 +144,11 @@ def _how(code: int) -> str:
 
 def _environment() -> dict[str, str]:
     """Return this process's environment without what workers are not given: credentials."""
-    return {name: value for name, value in os.environ.items() if not _is_credential(name.upper())}
-
-
-def _is_credential(name: str) -> bool:
-    """As `src/engine/worker_interpreter.cc` has it."""
-    return (
-        name.startswith(("AWS_", "PENSTOCK_", "PYTHON"))
-        or name.endswith(("_TOKEN", "_KEY", "_SECRET"))
-        or "PASSWORD" in name
-    )
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not _penstock.is_credential(name, value)
+    }
 
 
 def _check_loaded(told: Mapping[str, Any]) -> None:
@@ -211,5 +206,7 @@ def _same(ours: Any, theirs: Any) -> bool:
         # Numbers in an array of objects are sent as numbers.
         tolerance = TOLERANCE_SINGLE if right.dtype.name == "float32" else TOLERANCE
         plain = left.astype(np.float64) if left.dtype.kind == "O" else left
+        if right.dtype.kind != "f":
+            return bool(np.array_equal(plain, right))  # labels
         return bool(np.allclose(plain, right, rtol=tolerance, atol=1e-12, equal_nan=True))
     return bool(all(str(x) == str(y) for x, y in zip(left.tolist(), right.tolist(), strict=True)))

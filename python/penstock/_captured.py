@@ -6,6 +6,7 @@ import ast
 import dis
 import inspect
 import io
+import itertools
 import linecache
 import pickle
 import pickletools
@@ -13,7 +14,7 @@ import sys
 import textwrap
 import types
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,13 @@ from _penstock import InvalidArgumentError
 from penstock._checks import article
 from penstock._contents import mebibytes
 from penstock._model import first_line
-from penstock._secrets import PARDON, secret_of, secrets_in, tokens_in
+from penstock._secrets import (
+    PARDON,
+    TEXT_CHARACTERS_MAX,
+    secret_of,
+    secrets_in,
+    tokens_in,
+)
 
 if TYPE_CHECKING:
     from penstock._contents import Contents
@@ -33,6 +40,9 @@ _NO_VARIABLES = (
     types.ModuleType, types.FunctionType, types.BuiltinFunctionType, type, staticmethod,
     classmethod, property, types.MemberDescriptorType, types.GetSetDescriptorType,
 )  # fmt: skip
+
+
+VALUES_MAX = 1000  # of a dictionary or a list that are looked at
 
 
 @dataclass
@@ -103,9 +113,9 @@ def _pickled(model: Any, found: Captured, contents: Contents) -> bytes:
 def _check_texts(found: Captured, contents: Contents) -> None:
     """Refuse tokens in the attributes of objects: of a client that the model holds."""
     texts = (
-        argument
+        argument if isinstance(argument, str) else argument.decode("latin-1")
         for _, argument, _ in pickletools.genops(found.content)
-        if isinstance(argument, str)
+        if isinstance(argument, str | bytes | bytearray)
     )
     kind = next(tokens_in(texts, found._pardoned), None)
     if kind and PICKLE not in contents.not_secret:
@@ -186,17 +196,32 @@ def _source_by_methods(kind: type) -> str:
 def _check_secret(
     function: str, variable: str, value: Any, found: Captured, contents: Contents
 ) -> None:
-    kind = secret_of(variable, value) if isinstance(value, str) else None
+    texts = list(_texts_in(variable, value))
+    kind = next((kind for name, text in texts if (kind := secret_of(name, text))), None)
     if kind is None:
         return
     if variable in contents.not_secret:
-        found._pardoned += value
+        found._pardoned += "\n".join(text for _, text in texts)
         return
     raise InvalidArgumentError(
         f"'{function}' takes the variable '{variable}' along, which holds what looks like "
         f"{article(kind)}, and no package takes that: read it from the environment where the "
         f"model runs; if it is none, pass contents=penstock.Contents(not_secret=['{variable}'])"
     )
+
+
+def _texts_in(name: str, value: Any, depth: int = 2) -> Iterator[tuple[str, str]]:
+    """Return the texts of a value with their names: those of keys in dictionaries."""
+    if isinstance(value, str):
+        yield name, value
+    elif isinstance(value, bytes | bytearray):
+        yield name, value[:TEXT_CHARACTERS_MAX].decode("latin-1")
+    elif depth and isinstance(value, Mapping):
+        for key, each in itertools.islice(value.items(), VALUES_MAX):
+            yield from _texts_in(str(key), each, depth - 1)
+    elif depth and isinstance(value, list | tuple | set | frozenset):
+        for each in itertools.islice(value, VALUES_MAX):
+            yield from _texts_in(name, each, depth - 1)
 
 
 def _check_size(

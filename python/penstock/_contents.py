@@ -16,6 +16,7 @@ from penstock._secrets import PARDON, is_file_of_secrets, secrets_in
 
 FILES_MAX = 1000
 GIT_SECONDS_MAX = 10
+NAMES_MAX = 500  # that one command line names
 _LISTED = "contents=penstock.Contents(include=[...])"
 
 
@@ -138,10 +139,7 @@ class Gathered:
                     f"contents lists '{name}', which is outside of the app's folder '{root}': put "
                     f"it into that folder"
                 )
-            paths = [listed] if listed.is_file() else sorted(listed.rglob("*"))
-            for path in paths:
-                if not path.is_file() or "__pycache__" in path.parts:
-                    continue
+            for path in [listed] if listed.is_file() else _files_under(listed):
                 if not path.resolve().is_relative_to(root):
                     raise InvalidArgumentError(
                         f"contents lists '{name}', and '{path}' is a link to "
@@ -221,6 +219,24 @@ class Gathered:
         )
 
 
+def _files_under(folder: Path) -> list[Path]:
+    """Return the files of a listed folder: what git tracks where it does, nothing hidden."""
+    found = [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+        and not any(
+            part.startswith(".") or part == "__pycache__" for part in path.relative_to(folder).parts
+        )
+    ]
+    top = toplevel(folder)
+    if top is None:
+        return found
+    kept = tracked(top, [folder])
+    # A folder that git ignores was listed for what it holds.
+    return [path for path in found if path in kept] if kept else found
+
+
 def _imported() -> set[Path]:
     """Return the files of the modules that this process has imported."""
     files = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
@@ -240,7 +256,10 @@ def tracked(top: Path, paths: Sequence[Path]) -> set[Path]:
     InvalidArgumentError
         Git does not tell.
     """
-    names = [path.relative_to(top).as_posix() for path in paths]
+    # One name for many files of a folder: a command line has an end.
+    several = len(paths) > NAMES_MAX
+    asked = {path.parent for path in paths} if several else set(paths)
+    names = sorted(path.relative_to(top).as_posix() for path in asked)
     command = ["git", "--no-optional-locks", "--literal-pathspecs", "-C", str(top)]
     try:
         done = subprocess.run(

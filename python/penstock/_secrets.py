@@ -41,14 +41,20 @@ TOKENS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
 )
 _ANY_TOKEN = re.compile("|".join(pattern.pattern for _, pattern in TOKENS))
 _ASSIGNED = re.compile(
-    r"(?P<name>[A-Za-z_][\w-]*)[\"']?\s*(?::\s*[\w\[\]., |]+)?\s*[:=]\s*[rbuf]{0,2}"
-    r"(?P<quote>[\"'])(?P<value>[^\"']+)(?P=quote)"
+    # Every repetition has an end: a line of data must not take minutes.
+    r"(?<![\w-])(?P<name>[A-Za-z_][\w-]{0,63})[\"']?[ \t]{0,8}"
+    r"(?::[ \t]?[\w\[\].,|]{1,60}[ \t]{0,8})?[:=][ \t]{0,8}[rbuf]{0,2}"
+    r"(?P<quote>[\"'])(?P<value>[^\"']{1,1000})(?P=quote)"
 )
 _UNQUOTED = re.compile(
     r"^\s*(?:export\s+)?(?P<name>[A-Za-z_][\w-]*)\s*[:=]\s*(?P<value>[^\s\"'#]+)"
 )
-_PASSWORD = re.compile(r"(?:^|[_-])(?:password|passwd|passphrase|pwd)$", re.IGNORECASE)
-_KEY = re.compile(r"(?:^|[_-])(?:key|token|secret|credentials?)$", re.IGNORECASE)
+_PASSWORD = re.compile(
+    r"(?i:(?:^|[_-])(?:password|passwd|passphrase|pass|pwd)$)|[a-z](?:Password|Passphrase|Pwd)$"
+)
+_KEY = re.compile(
+    r"(?i:(?:^|[_-])(?:key|token|secret|credentials?)$)|[a-z](?:Key|Token|Secret|Credentials?)$"
+)
 _PLACEHOLDER = re.compile(r"^[<{$%*.\[]|^(?:your|my|change|example|dummy|placeholder|xxx)", re.I)
 
 

@@ -17,6 +17,7 @@
 #include "bindings/home.h"
 #include "bindings/signals.h"
 #include "engine/own_format.h"
+#include "engine/worker_interpreter.h"
 #include "os/file_system.h"
 #include "package/package.h"
 #include "registry/registry.h"
@@ -267,6 +268,12 @@ void AddRegistration(nb::module_& module) {
         return ValueOrRaise(std::move(versions));
       },
       "home"_a.none());
+  module.def(
+      "is_credential",
+      [](const std::string& name, const std::string& value) {
+        return engine::IsCredential(name, value);
+      },
+      "name"_a, "value"_a);
 }
 
 }  // namespace penstock::bindings

@@ -26,9 +26,9 @@ constexpr std::array<std::string_view, 4> kCredentialPrefixes = {"AWS_", "AZURE_
 constexpr std::array<std::string_view, 5> kCredentialParts = {"PASSWORD", "PASSWD", "PASSPHRASE",
                                                               "CONNECTION_STRING", "DATABASE_URL"};
 // Between underscores; KEYBOARD and TOKENIZERS_PARALLELISM are none.
-constexpr std::array<std::string_view, 12> kCredentialWords = {
-    "TOKEN",   "TOKENS",     "KEY",         "KEYS", "APIKEY", "SECRET",
-    "SECRETS", "CREDENTIAL", "CREDENTIALS", "DSN",  "SAS",    "AUTH"};
+constexpr std::array<std::string_view, 15> kCredentialWords = {
+    "TOKEN",   "TOKENS",     "KEY",         "KEYS", "APIKEY", "SECRET", "PASS", "PASSKEY",
+    "SECRETS", "CREDENTIAL", "CREDENTIALS", "DSN",  "SAS",    "AUTH",   "PAT"};
 constexpr std::string_view kCredentialSuffix = "_PWD";  // PWD itself is a folder
 // Of a value that is no URL.
 constexpr std::array<std::string_view, 4> kCredentialSettings = {

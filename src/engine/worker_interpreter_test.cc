@@ -16,6 +16,8 @@ TEST(WorkerInterpreter, WorkersAreGivenNoCredentials) {
                            "API_KEY",
                            "A_SECRET",
                            "PGPASSWORD",
+                           "DB_PASS",
+                           "GITHUB_PAT",
                            "MY_PASSWORD_FILE",
                            "PENSTOCK_HOME",
                            "GOOGLE_APPLICATION_CREDENTIALS",

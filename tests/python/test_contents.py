@@ -363,3 +363,36 @@ def test_a_model_of_an_app_hands_its_contents_on(app: App) -> None:
     with pytest.raises(InvalidArgumentError, match="contents lists 'nothing.csv', which is not in"):
         model(contents=contents).register(contents=Contents(include=["nothing.csv"]))
     model().register()
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        f"b{AWS!r}",
+        repr({"client": {"pass" + "word": "hunter2hunter2"}}),
+        repr(["x", "postgresql://ann:s3cr3t" + "@db/x"]),
+    ],
+)
+def test_secrets_in_bytes_dictionaries_and_lists(app: App, value: str) -> None:
+    told = app.refusal(f"CONF = {value}", "return X[:, 0] * len(CONF)")
+    assert "the variable 'CONF' along, which holds what looks like" in told
+    assert "hunter2" not in told and "s3cr3t" not in told and AWS not in told
+
+
+def test_a_listed_folder_brings_nothing_hidden_and_what_git_tracks(app: App) -> None:
+    for name in ("kept.txt", "left.txt", ".venv/lib.txt", ".penstock/registry.txt"):
+        app.write(name, "text")
+    git = ["git", "-C", str(app.folder), "-c", "user.name=a", "-c", "user.email=a@b.c"]
+    subprocess.run([*git, "init", "-q"], check=True)
+    subprocess.run([*git, "add", "kept.txt"], check=True)
+    more = ', contents=penstock.Contents(include=["."])'
+    version = app.register("", "return X[:, 0]", more)
+    assert source_of(version) == ["kept.txt"]
+
+
+def test_what_workers_are_not_given_is_missing_in_the_new_process_too(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "sqlite:///x.db")
+    told = app.refusal("import os", 'return X[:, 0] + len(os.environ["DATABASE_URL"])')
+    assert "DATABASE_URL" in told

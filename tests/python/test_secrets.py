@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from penstock._secrets import is_file_of_secrets, secret_of, secrets_in
@@ -27,6 +29,9 @@ OPEN_SSH = "-----BEGIN OPENSSH " + "PRIVATE KEY-----"
         ("postgresql://ann:s3cr3t" + "@db/x", "password in a URI", 1),
         ("DB_PASSWORD" + " = 'hunter2'", "password", 1),
         ("connect(pass" + "word='hunter2')", "password", 1),
+        ("db_pass" + " = 'hunter2'", "password", 1),
+        ("dbPass" + "word = 'hunter2'", "password", 1),
+        ("apiKey" + " = 'c9f0f895fb98ab91'", "literal key or token", 1),
         ("conf = {'pass" + 'word\': "hunter2"}', "password", 1),
         ("API_KEY" + ": str = 'c9f0f895fb98ab91'", "literal key or token", 1),
         ("client_secret" + " = 'Zq8vTr2wXy5k'", "literal key or token", 1),
@@ -84,3 +89,24 @@ def test_a_variable_is_judged_by_its_name_and_its_value() -> None:
     assert secret_of("anything", AWS) == "AWS access key"
     assert secret_of("DB_PASSWORD", "hunter2") == "password"
     assert secret_of("column", "hunter2") is None
+
+
+@pytest.mark.parametrize(
+    "line", ["a" * 10_000, "0123456789abcdef" * 625, '"id:"' + " " * 10_000, "x: " + "[" * 10_000]
+)
+def test_lines_of_data_cost_what_lines_of_source_do(line: str) -> None:
+    source = "self.value = compute(other, key='name')  # a comment that says why\n" * 150
+
+    def seconds(text: str) -> float:
+        began = time.perf_counter()
+        list(secrets_in(text))
+        return time.perf_counter() - began
+
+    usual = min(seconds(source) for _ in range(5))
+    # It was ten thousand times as much; a busy machine does not make up for that.
+    assert min(seconds(line) for _ in range(5)) < 200 * usual
+
+
+@pytest.mark.parametrize("name", ["passengers", "compass", "bypass_filter", "monkey", "PASSED"])
+def test_words_that_only_look_alike(name: str) -> None:
+    assert list(secrets_in(f"{name} = 'c9f0f895fb98ab91'")) == []
