@@ -294,7 +294,7 @@ def app_folders(frame: FrameType | None) -> tuple[Path, ...]:
         depth = str(frame.f_globals.get("__package__") or "").count(".")
         if frame.f_globals.get("__package__"):
             folder = folder.parents[depth]
-        folders.insert(0, folder)
+        folders = [folder]
     tops = [top for folder in folders if (top := toplevel(folder)) is not None]
     every = dict.fromkeys([*folders, *tops])
     return tuple(each for each in every if each != Path(each.anchor)) or (here,)
