@@ -233,3 +233,18 @@ def test_things_are_shown_as_tables(kernel: Kernel) -> None:
         assert shown in html, code
         assert "<script" not in html
     assert '<a href="http://127.0.0.1:' in kernel.html("service = version.serve()\nservice")
+
+
+def test_two_that_one_execution_makes_are_two(kernel: Kernel) -> None:
+    kernel.run(
+        """
+def make(count: int) -> penstock.Model:
+    rows = penstock.Dataset("rows", source=lambda: frame.head(count), targets=["y"], test_size=0)
+    return penstock.Model("m", LogisticRegression, dataset=rows)
+
+first, second = make(10), make(30)
+"""
+    )
+    told = kernel.run("len(first.dataset.read()), len(second.dataset.read())")
+    assert "(10, 30)" in told
+    assert "was made again" not in told

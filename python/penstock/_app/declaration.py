@@ -9,7 +9,7 @@ from weakref import WeakValueDictionary
 
 from _penstock import InvalidArgumentError
 from penstock._app.steps import Function, Role, Step, step_of
-from penstock._cells import is_called_from_cell
+from penstock._cells import cell, is_called_from_cell
 
 F = TypeVar("F", bound=Callable[..., Any])
 _log = logging.getLogger("penstock")
@@ -28,23 +28,29 @@ class Declaration:
         self.name = name
         self._steps: dict[str, Step] = {}
         self._lost: dict[str, str] = {}
-        self._is_of_cell = name != self._default_name and is_called_from_cell()
+        here = cell() if name != self._default_name else None
+        self._execution = None if here is None else here.execution
         self._disagreement: InvalidArgumentError | None = None
-        if self._is_of_cell:
+        if self._execution is not None:
             self._replace()
 
     def _replace(self) -> None:
         """Take the place of the one of this name that a cell declared before."""
         key = (type(self).__name__, self.name)
         before = _of_cells.get(key)
-        if before is not None:
+        if before is not None and before._execution != self._execution:
             self._lost = before._lost | {role: each.title for role, each in before._steps.items()}
         _of_cells[key] = self
 
     def _newest(self) -> Self:
         """Return this, or what replaced it when its cell was run again."""
-        newest = _of_cells.get((type(self).__name__, self.name)) if self._is_of_cell else None
-        return newest if isinstance(newest, type(self)) else self
+        newest = (
+            _of_cells.get((type(self).__name__, self.name)) if self._execution is not None else None
+        )
+        # Two that one execution made, as a function that is called twice does, are two.
+        if not isinstance(newest, type(self)) or newest._execution == self._execution:
+            return self
+        return newest
 
     def _settle(self) -> None:
         """Before a training: tell what running cells again left apart.
