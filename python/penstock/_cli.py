@@ -84,13 +84,10 @@ class UserCode:
         self,
         *,
         app: str,
-        set: Sequence[str],
-        param: Sequence[str],
-        split: Sequence[str],
-        trainer: Sequence[str],
         name: str,
         registers: bool,
         is_json: bool,
+        **pairs: Sequence[str],
     ) -> None:
         """Train a model of an app, register it, and print metrics and the new version.
 
@@ -98,14 +95,15 @@ class UserCode:
         ----------
         app
             ``module:variable``.
-        set, param, split, trainer
-            Hyperparameters, and arguments of reader, splitter and trainer, each "name=value".
         name
             To register under; "": the model's.
         registers
             False: train and evaluate only.
         is_json
             Print an object for programs.
+        **pairs
+            ``set``, ``param``, ``split``, ``trainer``: hyperparameters, and arguments of reader,
+            splitter and trainer, each "name=value".
 
         Raises
         ------
@@ -114,7 +112,6 @@ class UserCode:
         """
         from penstock._app import command
 
-        pairs = {"set": set, "param": param, "split": split, "trainer": trainer}
         if is_json:
             with command.prints_to_stderr():
                 model, version = command.train(app, name=name, registers=registers, **pairs)
@@ -130,14 +127,11 @@ class UserCode:
         self,
         *,
         app: str,
-        set: Sequence[str],
-        param: Sequence[str],
-        split: Sequence[str],
-        trainer: Sequence[str],
         against: str,
         native: bool,
         examples: Sequence[str],
         is_json: bool,
+        **pairs: Sequence[str],
     ) -> None:
         """Train a model of an app aside, and print how it compares with the registered version.
 
@@ -145,8 +139,6 @@ class UserCode:
         ----------
         app
             ``module:variable``.
-        set, param, split, trainer
-            As for ``train``.
         against
             The version to compare with; "": the newest of the model's name.
         native
@@ -155,6 +147,8 @@ class UserCode:
             Paths of JSON files with bodies of requests that must be answered.
         is_json
             Print an object for programs.
+        **pairs
+            As for ``train``.
 
         Raises
         ------
@@ -165,7 +159,6 @@ class UserCode:
         """
         from penstock._app import checking, command
 
-        pairs = {"set": set, "param": param, "split": split, "trainer": trainer}
         with command.prints_to_stderr():
             found = checking.check(app, against=against, native=native, examples=examples, **pairs)
         if is_json:

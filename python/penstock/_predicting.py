@@ -120,9 +120,9 @@ class Predicting:
         features = self._features(X)
         has_probabilities = hasattr(self, "predict_proba")
         # A model may change what it is given, and a callback is to see what the model saw.
-        kept = _copied(features) if has_probabilities or self.around.callbacks else features
+        kept = copied(features) if has_probabilities or self.around.callbacks else features
         predictions = self._predict(features)
-        probabilities = self.model.predict_proba(_copied(kept)) if has_probabilities else None
+        probabilities = self.model.predict_proba(copied(kept)) if has_probabilities else None
         if not self.around.callbacks:
             return predictions, probabilities, None
         return predictions, probabilities, lambda: self._call_back(kept, predictions)
@@ -174,7 +174,8 @@ def call_back(
             )
 
 
-def _copied(features: Any) -> Any:
+def copied(features: Any) -> Any:
+    """Return features of their own for what may change them, where they can be copied."""
     return features.copy() if hasattr(features, "copy") else features
 
 

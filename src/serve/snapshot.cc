@@ -46,15 +46,13 @@ void CopyScalars(const json::Value& from, json::Value& to) {
   }
 }
 
-bool HasFile(const package::Package& package, std::string_view path) {
-  return std::ranges::any_of(package.manifest().files,
-                             [&](const package::FileEntry& file) { return file.path == path; });
-}
-
 // The figures of parity.json, and of its candidate that is served. Rows stay out: /health is asked
 // every few seconds.
 Result<json::Value> ParitySummary(const package::Package& package, std::string_view engine_file) {
-  if (!HasFile(package, kParityFile)) return json::Value();
+  const bool has_parity =
+      std::ranges::any_of(package.manifest().files,
+                          [](const package::FileEntry& file) { return file.path == kParityFile; });
+  if (!has_parity) return json::Value();
   const json::Value report = PENSTOCK_TRY(json::Parse(PENSTOCK_TRY(package.Read(kParityFile))));
   json::Value summary{json::Object{}};
   CopyScalars(report, summary);

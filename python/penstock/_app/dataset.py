@@ -23,6 +23,7 @@ from penstock._app.source import filled
 from penstock._app.steps import UNKNOWN, Function, Role, check_types, returned
 from penstock._checks import did_you_mean, quoted
 from penstock._html import facts_table
+from penstock._predicting import copied
 
 SPLIT_NAMES = {1: ("train",), 2: ("train", "test"), 3: ("train", "validation", "test")}
 
@@ -376,9 +377,8 @@ class Dataset(Declaration):
         if self.transformer is None:
             return features
         # It may change what it is given, which is the caller's.
-        own = features.copy() if hasattr(features, "copy") else features
         step = self._steps["feature_transformer"]
-        return returned(step, step.function(own), "the features")
+        return returned(step, step.function(copied(features)), "the features")
 
     def _load_features(self, given: Any) -> Any:
         if isinstance(given, Path):
